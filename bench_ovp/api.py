@@ -1,0 +1,113 @@
+"""The Python interface; the commands are thin over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .checkpoints import Horizon, StopRule
+from .errors import InputError
+from .optimizers import Optimizer
+from .problems import Problem
+from .registry import installed
+from .trace import Trace
+
+if TYPE_CHECKING:
+    from .rates import Rate
+
+
+def problem(name: str, **parameters: Any) -> Problem:
+    """A problem by name.
+
+    Args:
+        name: as `bench-ovp list problems` shows it.
+        parameters: those that differ from the defaults.
+    Errors:
+        InputError: unknown name or parameter, or a value that will not do.
+    """
+    return installed().problem(name, **parameters)
+
+
+def optimizer(name: str, label: str | None = None, **parameters: Any) -> Optimizer:
+    """An optimizer by name.
+
+    Args:
+        name: as `bench-ovp list optimizers` shows it.
+        label: what tables shall call it.
+        parameters: those that differ from the defaults.
+    Errors:
+        InputError: unknown name or parameter, or a value that will not do.
+    """
+    return installed().optimizer(name, label, **parameters)
+
+
+def run(
+    problem: Problem,
+    optimizer: Optimizer,
+    seeds: int | Sequence[int] = 1,
+    *,
+    iterations: float | None = None,
+    time: float | None = None,
+    evaluations: float | None = None,
+    per_decade: int = 20,
+    stop_loss: float | None = None,
+    wall: float | None = None,
+) -> Trace:
+    """Run one optimizer on one problem in this process.
+
+    Args:
+        problem, optimizer: made by `problem` and `optimizer`.
+        seeds: a number n for 0 … n − 1, or the seeds themselves.
+        iterations, time, evaluations: the horizon, whichever comes first; a flow asks for `time`.
+        per_decade: checkpoints per decade.
+        stop_loss: a target that ends a run early.
+        wall: a limit in seconds for all seeds together.
+    Returns:
+        The trace; `.frame()` is a table, `.runs` says how each seed ended.
+    Errors:
+        InputError: no horizon that this method obeys, or a value that will not do.
+    """
+    from .integrate import integrate
+
+    listed = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not listed:
+        raise InputError("seeds must name at least one seed")
+    for name, value in (("iterations", iterations), ("time", time), ("evaluations", evaluations)):
+        if value is not None and not value > 0:
+            raise InputError(f"{name} = {value!r} must be positive")
+    horizon = Horizon(_whole("iterations", iterations), time, _whole("evaluations", evaluations))
+    return integrate(problem, optimizer, listed, horizon, per_decade, StopRule(stop_loss, wall))
+
+
+def fit_rate(time: Iterable[float], loss: Iterable[float], *, floor: float = 0.0, rtol: float = 0.0) -> Rate:
+    """Decide the law of a curve: power, exponential, or neither.
+
+    Args:
+        time: ascending times.
+        loss: the losses there.
+        floor: the smallest loss that is resolved: a loss has relative uncertainty √(floor/loss).
+        rtol: a relative error that every loss may have, such as an integrator's.
+    Returns:
+        A Rate: .law .value .low .high .constant, and the evidence.
+    """
+    from .rates import fit_rate as fit
+
+    return fit(time, loss, floor=floor, rtol=rtol)
+
+
+def run_suite(
+    path: str | Path, results: str | Path = "results", *, jobs: int | None = None, report: bool = True
+) -> Path:
+    """Do what `bench-ovp suite` does; return the suite's folder of results."""
+    from .suite_run import run_suite as run_whole
+
+    return run_whole(Path(path), Path(results), jobs=jobs, report=report).folder
+
+
+def _whole(name: str, value: float | None) -> int | None:
+    if value is None:
+        return None
+    if int(value) != value:
+        raise InputError(f"{name} = {value!r} must be a whole number")
+    return int(value)

@@ -1,0 +1,48 @@
+"""From a problem, an optimizer and seeds to a trace: pure numerics, no files, no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from threadpoolctl import threadpool_limits
+
+from ..checkpoints import Horizon, StopRule
+from ..errors import InputError
+from ..optimizers import DriverMethod, Optimizer
+from ..problems import Problem
+from ..trace import Trace
+
+__all__ = ["integrate"]
+
+
+def integrate(
+    problem: Problem,
+    optimizer: Optimizer,
+    seeds: Sequence[int],
+    horizon: Horizon,
+    per_decade: int = 20,
+    stop: StopRule | None = None,
+    tick: Callable[[], None] = lambda: None,
+) -> Trace:
+    """Run `optimizer` on `problem` from the starts of `seeds`.
+
+    Args:
+        problem, optimizer: with their parameters.
+        seeds: a run each; what a run computes does not depend on the others.
+        horizon: how far to go.
+        per_decade: checkpoints per decade of iterations or time.
+        stop: what ends a run earlier.
+        tick: called a few times a second; may raise to interrupt.
+    Errors:
+        InputError: the horizon does not bound this kind of method.
+    """
+    stop = stop or StopRule()
+    if isinstance(optimizer.method, DriverMethod):
+        from .driven import drive as run
+    else:
+        from .lockstep import step_all as run
+    if optimizer.method.clock == "time" and horizon.time is None:
+        raise InputError(f"{optimizer.label} is a flow: it obeys a horizon in time; add `time: 1e4`, say")
+    # A threaded factorisation rounds differently from a serial one; numbers must not depend on the cores.
+    with threadpool_limits(limits=1):
+        return run(problem, optimizer, list(seeds), horizon, per_decade, stop, tick)

@@ -1,0 +1,149 @@
+"""Drivers: methods that own their loop and report where they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..checkpoints import Horizon, StopRule, iterations_to_record, last_iteration, times_to_record
+from ..errors import InputError, Stop
+from ..optimizers import DriverMethod, Optimizer
+from ..oracle import Oracle
+from ..problems import Array, Problem
+from ..trace import Recorder, Run, Trace
+
+NO_END = 10**15
+
+
+class Checkpoints:
+    """What a driver is handed to report to.
+
+    Args:
+        positions: the iterations or times that are recorded, ascending; the last is the horizon.
+        visit: called at each of them.
+        arrive: called at any position, before it is known whether it is recorded.
+    """
+
+    def __init__(
+        self,
+        positions: Sequence[float],
+        visit: Callable[[float, Array], None],
+        arrive: Callable[[float, Array], None],
+    ) -> None:
+        self.positions = tuple(positions)
+        self._wanted = frozenset(positions)
+        self._visit = visit
+        self._arrive = arrive
+
+    @property
+    def horizon(self) -> float:
+        """The last position."""
+        return self.positions[-1]
+
+    def record(self, position: float, w: Array) -> None:
+        """Report the states `w` (runs, n, d) at an iteration or time, in ascending order.
+
+        Errors:
+            Stop: all runs have ended; let it pass.
+        """
+        self._arrive(position, w)
+        if position in self._wanted:
+            self._visit(position, w)
+
+
+def drive(
+    problem: Problem,
+    optimizer: Optimizer,
+    seeds: Sequence[int],
+    horizon: Horizon,
+    per_decade: int,
+    stop: StopRule,
+    tick: Callable[[], None],
+) -> Trace:
+    """Run a driver from the starts of `seeds`; see `integrate` for the arguments."""
+    method = optimizer.method
+    assert isinstance(method, DriverMethod)
+    if method.clock == "time":
+        assert horizon.time is not None
+        positions: Sequence[float] = times_to_record(per_decade, horizon.time)
+    else:
+        end = last_iteration(horizon, optimizer.time_per_iteration)
+        if end is None:
+            if horizon.evaluations is None:
+                raise InputError(f"{optimizer.label} needs a horizon: iterations, time or evaluations")
+            end = horizon.evaluations
+        positions = iterations_to_record(per_decade, end)
+    groups = [list(seeds)] if method.batched else [[seed] for seed in seeds]
+    runs: list[Run] = []
+    for group in groups:
+        runs += _drive_group(problem, optimizer, group, positions, horizon.evaluations, stop, tick)
+    return Trace(problem, optimizer, tuple(runs), "driver")
+
+
+def _drive_group(
+    problem: Problem,
+    optimizer: Optimizer,
+    seeds: Sequence[int],
+    positions: Sequence[float],
+    budget: int | None,
+    stop: StopRule,
+    tick: Callable[[], None],
+) -> tuple[Run, ...]:
+    method = optimizer.method
+    assert isinstance(method, DriverMethod)
+    clock = None if method.clock == "time" else optimizer.time_per_iteration
+    w = problem.start(seeds)
+    oracle = Oracle(problem, len(seeds), curvature_cost=w.shape[1] * w.shape[2])
+    if method.rotation_equivariant:
+        w = problem.reduce(w)
+    recorder = Recorder(problem, seeds, stop.loss, clock)
+    begun = time.monotonic()
+    latest: list[tuple[float, Array]] = []
+
+    def arrive(position: float, at: Array) -> None:
+        tick()
+        if at.shape != w.shape:
+            raise ValueError(f"{optimizer.name} reports w of shape {at.shape}, not {w.shape}")
+        latest[:] = [(position, at)]
+        spent = oracle.evaluations
+        if stop.wall is not None and time.monotonic() - begun > stop.wall:
+            recorder.end(recorder.active, "timeout", f"the wall limit of {stop.wall:g} s", position, spent)
+        elif budget is not None and spent >= budget:
+            visit(position, at)
+            recorder.end(recorder.active, "ok", f"reached its horizon, {budget} evaluations", position, spent)
+        if not recorder.active:
+            raise Stop
+
+    def visit(position: float, at: Array) -> None:
+        recorder.record(position, np.ascontiguousarray(at[recorder.active]), oracle.evaluations)
+        if recorder.active and position >= positions[-1]:
+            reason = f"reached its horizon, {'t =' if clock is None else 'iteration'} {position:g}"
+            recorder.end(recorder.active, "ok", reason, position, oracle.evaluations)
+        if not recorder.active:
+            raise Stop
+
+    try:
+        with np.errstate(all="ignore"):
+            ending = method.drive(oracle, w.copy(), Checkpoints(positions, visit, arrive), **optimizer.parameters)
+    except Stop:
+        ending = None
+    if recorder.active:
+        _close(recorder, ending, latest, oracle, clock is None)
+    elapsed = time.monotonic() - begun
+    return recorder.runs([elapsed / len(seeds)] * len(seeds))
+
+
+def _close(
+    recorder: Recorder, ending: str | None, latest: list[tuple[float, Array]], oracle: Oracle, is_flow: bool
+) -> None:
+    """End the runs that a driver left before its horizon, at the last place it reported."""
+    if not latest:
+        raise RuntimeError("the driver returned without reporting anything; call checkpoints.record")
+    position, w = latest[0]
+    if position > recorder.last_position():
+        recorder.record(position, np.ascontiguousarray(w[recorder.active]), oracle.evaluations)
+    where = f"t = {position:g}" if is_flow else f"iteration {position:g}"
+    reason = f"the method ended at {where}: {ending or 'it gave no reason'}"
+    recorder.end(recorder.active, "ok", reason, position, oracle.evaluations)

@@ -1,0 +1,187 @@
+"""Step methods: all runs of a cell advance together, between checkpoints in one stretch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..checkpoints import Horizon, StopRule, iterations_to_record, last_iteration
+from ..errors import InputError
+from ..optimizers import Optimizer, StepMethod
+from ..oracle import Oracle
+from ..problems import Array, Problem
+from ..trace import Recorder, Trace
+
+STRETCH_SECONDS = 0.2  # how long a stretch of steps may keep the caller waiting
+FOREVER = 2**62
+
+State = tuple[Any, ...]
+
+
+class Engine(Protocol):
+    """Something that takes steps."""
+
+    note: str
+
+    def advance(
+        self, oracle: Oracle, w: Array, state: State, first: int, count: int, budget: int
+    ) -> tuple[Array, State, int]:
+        """Take up to `count` steps from step `first`, until `budget` evaluations are charged.
+
+        Returns the states, the method's state and the number of steps taken.
+        """
+        ...
+
+
+class NumpyEngine:
+    """Calls the step from Python."""
+
+    def __init__(self, optimizer: Optimizer, note: str = "") -> None:
+        self.note = f"numpy ({note})" if note else "numpy"
+        assert isinstance(optimizer.method, StepMethod)
+        self._step = optimizer.method.step
+        self._values = tuple(optimizer.parameters.values())
+
+    def advance(
+        self, oracle: Oracle, w: Array, state: State, first: int, count: int, budget: int
+    ) -> tuple[Array, State, int]:
+        """Take the steps one by one."""
+        taken = 0
+        with np.errstate(all="ignore"):  # a step that overflows is a result
+            while taken < count and oracle.evaluations < budget:
+                w, state = self._step(oracle, w, state, first + taken, *self._values)
+                taken += 1
+        return w, state, taken
+
+
+def step_all(
+    problem: Problem,
+    optimizer: Optimizer,
+    seeds: Sequence[int],
+    horizon: Horizon,
+    per_decade: int,
+    stop: StopRule,
+    tick: Callable[[], None],
+) -> Trace:
+    """Run a step method from the starts of `seeds`; see `integrate` for the arguments."""
+    end = last_iteration(horizon, optimizer.time_per_iteration)
+    if end is None and horizon.evaluations is None:
+        raise InputError(f"{optimizer.label} needs a horizon: iterations, time or evaluations")
+    budget = FOREVER if horizon.evaluations is None else horizon.evaluations
+    wall = np.inf if stop.wall is None else stop.wall
+    checkpoints = iterations_to_record(per_decade, budget if end is None else end)
+
+    w = problem.start(seeds)
+    oracle = Oracle(problem, len(seeds), curvature_cost=w.shape[1] * w.shape[2])
+    if optimizer.method.rotation_equivariant:
+        w = problem.reduce(w)
+    state = _initial_state(optimizer, w)
+    engine = choose_engine(problem, optimizer)
+    recorder = Recorder(problem, seeds, stop.loss, optimizer.time_per_iteration)
+
+    seconds = [0.0] * len(seeds)
+    begun = time.monotonic()
+    per_step = np.inf
+    k = 0
+    for checkpoint in checkpoints:
+        while k < checkpoint and recorder.active and oracle.evaluations < budget:
+            tick()
+            if time.monotonic() - begun > wall:
+                recorder.end(recorder.active, "timeout", f"the wall limit of {wall:g} s", k, oracle.evaluations)
+                break
+            count = max(1, min(checkpoint - k, int(STRETCH_SECONDS / per_step)))
+            before = (w, state, oracle.evaluations)
+            since = time.monotonic()
+            w, state, taken = engine.advance(oracle, w, state, k, count, budget)
+            _check_step(optimizer, before[0], w, state)
+            finite = np.all(np.isfinite(w), axis=(1, 2))
+            if not finite.all():
+                price = (oracle.evaluations - before[2]) / taken
+                active = list(recorder.active)
+                for index in np.flatnonzero(~finite):
+                    alone = _select(before[0], before[1], [index])
+                    good, last = _last_finite(problem, engine, *alone, k, taken)
+                    spent = before[2] + round(price * good)
+                    recorder.end([active[index]], *recorder.ran_out(last), k + good, spent)
+                if recorder.active:
+                    w, state = _select(w, state, np.flatnonzero(finite))
+                    oracle.narrow(len(w))
+            spent_seconds = time.monotonic() - since
+            per_step = max(spent_seconds / taken, 1e-9)
+            for run in recorder.active:
+                seconds[run] += spent_seconds / len(recorder.active)
+            k += taken
+        if not recorder.active:
+            break
+        going_on = recorder.record(k, w, oracle.evaluations)
+        if not going_on:
+            break
+        if len(going_on) < len(w):
+            w, state = _select(w, state, going_on)
+            oracle.narrow(len(w))
+        if oracle.evaluations >= budget:
+            break
+    limit = f"{budget:g} evaluations" if oracle.evaluations >= budget else f"iteration {k:g}"
+    recorder.end(recorder.active, "ok", f"reached its horizon, {limit}", k, oracle.evaluations)
+    return Trace(problem, optimizer, recorder.runs(seconds), engine.note)
+
+
+def choose_engine(problem: Problem, optimizer: Optimizer) -> Engine:
+    """The compiled engine where problem and step allow it, else NumPy with a note that says why."""
+    method = optimizer.method
+    assert isinstance(method, StepMethod)
+    kernels = problem.kernels
+    if not method.compile:
+        return NumpyEngine(optimizer)
+    if kernels is None:
+        return NumpyEngine(optimizer, f"{problem.name} has no compiled kernels")
+    from .compiled import CompiledEngine, NotCompilable
+
+    try:
+        return CompiledEngine(kernels, optimizer, problem)
+    except NotCompilable as refusal:
+        return NumpyEngine(optimizer, f"the step does not compile: {refusal}")
+
+
+def _initial_state(optimizer: Optimizer, w: Array) -> State:
+    assert isinstance(optimizer.method, StepMethod)
+    init = optimizer.method.init
+    state = () if init is None else tuple(np.array(part) for part in init(w.copy()))
+    for part in state:
+        if part.ndim == 0 or len(part) != len(w):
+            raise ValueError(f"{optimizer.name}: each array of its state needs a leading run axis")
+    return state
+
+
+def _check_step(optimizer: Optimizer, before: Array, after: Any, state: Any) -> None:
+    if not isinstance(after, np.ndarray) or after.shape != before.shape or after.dtype != np.float64:
+        raise TypeError(f"{optimizer.name}: its step must return w as float64 of shape {before.shape}")
+    if not isinstance(state, tuple):
+        raise TypeError(f"{optimizer.name}: its step must return its state as a tuple")
+
+
+def _select(w: Array, state: State, runs: Sequence[int] | np.ndarray) -> tuple[Array, State]:
+    chosen = np.asarray(runs, dtype=np.intp)
+    return np.ascontiguousarray(w[chosen]), tuple(np.ascontiguousarray(part[chosen]) for part in state)
+
+
+def _last_finite(
+    problem: Problem, engine: Engine, w: Array, state: State, first: int, taken: int
+) -> tuple[int, Array]:
+    """How many of `taken` steps one run takes until it is no longer finite, and its last finite state.
+
+    The run is taken again, alone, by bisection: what it computes does not depend on its neighbours.
+    """
+    good, bad = 0, taken
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        alone = Oracle(problem, 1, curvature_cost=0)
+        tried, after, _ = engine.advance(alone, w, state, first + good, middle - good, FOREVER)
+        if np.all(np.isfinite(tried)):
+            good, w, state = middle, tried, after
+        else:
+            bad = middle
+    return good, w

@@ -1,0 +1,138 @@
+"""Optimizers: a method, in one of two forms, and its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from .parameters import Description, Parameter, complete, describe, label, read_parameters
+
+Clock = Literal["lr", "iteration", "time"]
+
+
+@dataclass(frozen=True)
+class StepMethod:
+    """A method given by one step, which the host repeats over all runs at once.
+
+        init(w)                            -> state, a tuple of arrays with a leading run axis
+        step(oracle, w, state, k, lr=0.1)  -> w, state
+
+    `w` has shape (runs, n, d); `oracle.grad(w)`, `oracle.loss(w)` and `oracle.loss_and_grad(w)` may be asked
+    anywhere and as often as wanted, `oracle.hessian(w)` and `oracle.gauss_newton(w)` too, and each query is
+    charged. `k` counts steps from 0. Arguments behind `k` are the method's parameters, with their defaults.
+    The step must return new arrays and treat runs independently. Written in the part of NumPy that numba
+    knows, it is compiled; otherwise it runs in NumPy.
+
+    Args:
+        name: as suites call it, such as "heavy-ball".
+        step: the update; its docstring (summary, Args with units, Source) is the method's documentation.
+        init: makes the state before step 0; None for a method without state.
+        family: the name under which problems know a theory for it, such as "gradient-descent".
+        rotation_equivariant: whether the step commutes with rotations of the d coordinates.
+        compile: False for a step that is known to need NumPy (a factorisation per run, say).
+    """
+
+    name: str
+    step: Callable[..., Any]
+    init: Callable[..., tuple[Any, ...]] | None = None
+    family: str = ""
+    rotation_equivariant: bool = False
+    compile: bool = True
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What a suite may set."""
+        return read_parameters(self.step, skip=4)
+
+    @cached_property
+    def description(self) -> Description:
+        """What the docstring of the step says."""
+        return describe(self.step)
+
+    @property
+    def clock(self) -> Clock:
+        """What a unit of `time` is: lr·iteration where there is an lr, else the iteration."""
+        return "lr" if any(p.name == "lr" for p in self.parameters) else "iteration"
+
+
+@dataclass(frozen=True)
+class DriverMethod:
+    """A method that owns its loop: a flow, or an optimizer of another library.
+
+        drive(oracle, w, checkpoints, rtol=1e-8)
+
+    The driver starts from `w`, shape (runs, n, d), asks the counted `oracle`, and calls
+    `checkpoints.record(position, w)` with its iteration or time, at least at each of `checkpoints.positions`;
+    other positions cost nothing and are left out. The host raises `bench_ovp.Stop` there when all runs have
+    ended. To end early, return a sentence that says why.
+
+    Args:
+        name: as suites call it, such as "gradient-flow".
+        drive: the loop; its docstring is the method's documentation.
+        clock: "time" for a flow, whose positions are times; "iteration" or "lr" (time = lr·iteration).
+        family: the name under which problems know a theory for it.
+        batched: whether it is handed all runs at once; otherwise one at a time, with a run axis of length 1.
+        rotation_equivariant: whether it commutes with rotations of the d coordinates.
+        rtol: relative error that its own tolerances leave in the loss; 0 where it has none.
+    """
+
+    name: str
+    drive: Callable[..., str | None]
+    clock: Clock = "iteration"
+    family: str = ""
+    batched: bool = False
+    rotation_equivariant: bool = False
+    rtol: float = 0.0
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What a suite may set."""
+        return read_parameters(self.drive, skip=3)
+
+    @cached_property
+    def description(self) -> Description:
+        """What the docstring of the driver says."""
+        return describe(self.drive)
+
+
+Method: TypeAlias = StepMethod | DriverMethod
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """A method with values for its parameters.
+
+    Args:
+        method: what it does.
+        given: the parameters that were given, in their order.
+        alias: the label a user chose for it, if any.
+    """
+
+    method: Method
+    given: Mapping[str, Any] = field(default_factory=dict)
+    alias: str | None = None
+
+    def __post_init__(self) -> None:
+        _ = self.parameters  # refuse bad values where they are written, not where they are used
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter's value, defaults included."""
+        return complete(self.method.parameters, self.given, self.method.name)
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        return self.method.name
+
+    @property
+    def label(self) -> str:
+        """How tables call it."""
+        return self.alias if self.alias is not None else label(self.name, self.given)
+
+    @property
+    def time_per_iteration(self) -> float:
+        """Units of nominal time per iteration: lr where the method has one, else 1."""
+        return float(self.parameters["lr"]) if self.method.clock == "lr" else 1.0

@@ -1,0 +1,69 @@
+"""What a method may ask of a problem, and what each query is charged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .problems import Array, Problem
+
+
+class Oracle:
+    """A problem that counts: a gradient (with the loss at the same point) costs 1, a loss alone 1, a Hessian or
+    a Gauss–Newton matrix n·d. A query about all runs is charged once to each of them.
+
+    Args:
+        problem: what is asked.
+        runs: how many runs share the queries.
+        curvature_cost: n·d of the full problem, whatever dimension it was reduced to.
+    """
+
+    def __init__(self, problem: Problem, runs: int, curvature_cost: int) -> None:
+        self._problem = problem
+        self._runs = runs
+        self._curvature_cost = curvature_cost
+        self._charged = 0
+
+    @property
+    def evaluations(self) -> int:
+        """What has been charged to each run so far."""
+        return -(-self._charged // self._runs)
+
+    def narrow(self, runs: int) -> None:
+        """Go on with fewer runs, each charged as before."""
+        self._charged = self.evaluations * runs
+        self._runs = runs
+
+    def charge(self, evaluations: int) -> None:
+        """Charge each run for queries that were made elsewhere, in compiled code."""
+        self._charged += evaluations * self._runs
+
+    def loss(self, w: Array) -> Array:
+        """The loss, shape (runs,)."""
+        self._charged += len(w)
+        return np.asarray(self._problem.loss(w))
+
+    def grad(self, w: Array) -> Array:
+        """The gradient, shape (runs, n, d)."""
+        self._charged += len(w)
+        return self._problem.grad(w)
+
+    def loss_and_grad(self, w: Array) -> tuple[Array, Array]:
+        """The loss and the gradient at the same point, for the price of one."""
+        self._charged += len(w)
+        return np.asarray(self._problem.loss(w)), self._problem.grad(w)
+
+    def hessian(self, w: Array) -> Array:
+        """The Hessian, shape (runs, n·d, n·d)."""
+        self._charged += len(w) * self._curvature_cost
+        return self._problem.hessian(w)
+
+    def gauss_newton(self, w: Array) -> Array:
+        """The Gauss–Newton matrix, shape (runs, n·d, n·d)."""
+        self._charged += len(w) * self._curvature_cost
+        return self._problem.gauss_newton(w)
+
+    def __getattr__(self, name: str) -> Any:
+        known = "loss, grad, loss_and_grad, hessian, gauss_newton, evaluations"
+        raise AttributeError(f"the oracle has no {name!r}; it answers {known}")

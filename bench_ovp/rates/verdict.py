@@ -1,0 +1,157 @@
+"""What one fit says of the law, and how fast."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from bench_ovp.rates.models import CONSTANT, EXPONENTIAL, LEAVING, POWER, SUPER
+from bench_ovp.rates.windows import solve
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+LAWS = ("undecided", "power", "exponential", "superexponential", "stalled")
+SAYS_NOTHING, SAYS_POWER, SAYS_EXPONENTIAL, SAYS_SUPER, SAYS_STALLED = range(5)
+
+_LOG10 = math.log(10.0)
+_FOLDS = 4.0  # e-folds an exponential must show
+_AT_END = 0.15  # the limit may differ from the slope at the end by this share of itself,
+_BEFORE = 0.35  # and from the slopes over the last regime by this;
+_STEADY = 0.10  # without a limit of its own, a fit's slopes must agree to this
+
+
+@njit(cache=True, error_model="numpy")
+def judge(
+    rows: Array,
+    values: Array,
+    slopes: Array,
+    s: Array,
+    index: Index,
+    size: Index,
+    family: Index,
+    model: Index,
+    start: Index,
+    vote: Index,
+    result: Array,
+) -> None:
+    """What each (model, window) says: law, value, its variance, log constant, its variance.
+
+    A fit speaks for a power if the slope -d log L/d log t it describes holds still over the
+    last decade, for an exponential if -d log L/dt does over the last e-folds, and its limit
+    is near the slope at the end: no fit may win by extrapolating. Time is u = t/t_end here.
+    """
+    points = s.size
+    last = points - 1
+    coef, f, g = np.empty(8), np.empty(points), np.empty(points)
+    inverse, d = np.empty((8, 8)), np.empty(8)
+    for pair in range(model.size):
+        a, first = model[pair], start[pair]
+        k, kind = size[a], family[a]
+        solve(rows, index[a], k, first, coef, inverse)
+        for i in range(first, points):
+            f[i] = 0.0
+            g[i] = 0.0
+            for j in range(k):
+                f[i] += coef[j] * values[i, index[a, j]]
+                g[i] += coef[j] * slopes[i, index[a, j]]
+        drop, decades = f[first] - f[last], (s[last] - s[first]) / _LOG10
+        vote[pair] = SAYS_NOTHING
+        if _flat(f, s, first, 0.5 if kind == CONSTANT else 1.0):
+            vote[pair] = SAYS_STALLED
+            continue
+        if kind == CONSTANT:
+            continue
+        if kind == SUPER:
+            if drop >= 3 * _FOLDS and g[last] < 0:
+                vote[pair] = SAYS_SUPER
+            continue
+        limit, ending = -coef[k - 1], -g[last]
+        power = drop >= _LOG10 and decades >= 0.99 and ending > 0
+        folds = drop >= _FOLDS and ending > 0
+        law, value, drift = SAYS_NOTHING, ending, 0.0
+        if kind == POWER and power and _spread(g, s, first, limit) <= _BEFORE:
+            if abs(ending - limit) <= _AT_END * limit:
+                law, value = SAYS_POWER, limit
+        elif (kind == EXPONENTIAL or kind == LEAVING) and folds and _spread_rate(f, g, s, first, limit) <= _BEFORE:
+            if abs(ending - limit) <= _AT_END * limit:
+                law, value = SAYS_EXPONENTIAL, limit
+        own = law != SAYS_NOTHING
+        if not own and power:
+            drift = _spread(g, s, first, ending)
+            if drift <= _STEADY:
+                law = SAYS_POWER
+        if law == SAYS_NOTHING and folds and (kind == EXPONENTIAL or kind == LEAVING):
+            drift = _spread_rate(f, g, s, first, ending)
+            if drift <= _STEADY:
+                law = SAYS_EXPONENTIAL
+        vote[pair] = law
+        if law == SAYS_NOTHING:
+            result[pair, 0] = value
+            continue
+        for j in range(k):
+            d[j] = 0.0 if own else -slopes[last, index[a, j]]
+        if own:
+            d[k - 1] = -1.0
+        result[pair, 0] = value
+        result[pair, 1] = _variance(inverse, d, k) + (0.5 * drift * value) ** 2
+        # log C = log L(end) + value·(log t or t) at the end, corrections that vanish left out
+        at = s[last] if law == SAYS_POWER else 1.0
+        vanishing = own and law == SAYS_POWER
+        result[pair, 2] = value * at
+        for j in range(k):
+            h = values[last, index[a, j]]
+            if vanishing and j > 0 and j < k - 1:
+                h = 0.0
+            if vanishing and j == k - 1:
+                h = 0.0
+            result[pair, 2] += coef[j] * h
+            d[j] = d[j] * at + h
+        result[pair, 3] = _variance(inverse, d, k) + (0.5 * drift * value * at) ** 2
+
+
+@njit(cache=True)
+def _spread(g: Array, s: Array, first: int, value: float) -> float:
+    """Largest relative distance of -d log L/d log t from `value` over the last decade."""
+    worst = 0.0
+    for i in range(first, s.size):
+        if s[i] >= s[-1] - _LOG10:
+            worst = max(worst, abs(-g[i] - value))
+    return worst / value if value > 0 else np.inf
+
+
+@njit(cache=True)
+def _spread_rate(f: Array, g: Array, s: Array, first: int, value: float) -> float:
+    """Largest relative distance of -d log L/du from `value` over the later half of the decay."""
+    worst = 0.0
+    reach = f[-1] + max(_FOLDS, 0.5 * (f[first] - f[-1]))
+    for i in range(first, s.size):
+        if f[i] <= reach:
+            worst = max(worst, abs(-g[i] / math.exp(s[i] - s[-1]) - value))
+    return worst / value if value > 0 else np.inf
+
+
+@njit(cache=True)
+def _flat(f: Array, s: Array, first: int, decades: float) -> bool:
+    """Whether the fit stays within 5% over the last `decades`, of a window of a decade at least."""
+    if s[-1] - s[first] < 0.99 * _LOG10 and first > 0:
+        return False
+    for i in range(first, s.size):
+        if s[i] >= s[-1] - decades * _LOG10 and abs(f[i] - f[-1]) > 0.05:
+            return False
+    return True
+
+
+@njit(cache=True)
+def _variance(inverse: Array, d: Array, k: int) -> float:
+    """dᵀ R⁻¹ R⁻ᵀ d."""
+    total = 0.0
+    for b in range(k):
+        z = 0.0
+        for j in range(b + 1):
+            z += inverse[j, b] * d[j]
+        total += z * z
+    return total

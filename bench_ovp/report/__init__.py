@@ -1,0 +1,44 @@
+"""The report: figures and a page drawn from tables. It runs nothing and knows no plug-in by name."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench_ovp.report.chart import FORMATS, save_chart, write_atomically
+from bench_ovp.report.figures import list_charts
+from bench_ovp.report.page import render_page
+from bench_ovp.report.tables import gather
+
+__all__ = ["draw_report"]
+
+
+def draw_report(
+    folder: Path,
+    traces: pd.DataFrame,
+    runs: pd.DataFrame,
+    ranking: pd.DataFrame,
+    provenance: dict[str, Any],
+) -> Path:
+    """Draw every figure and the page of a suite, complete or not.
+
+    Args:
+        folder: of the suite's results; figures go to `figures/` in it, the page to `report.html`.
+        traces, runs, ranking: the tables of the suite. Columns may be missing, tables empty.
+        provenance: suite, suite_file, started, finished, versions, machine, git, missing, problems,
+            optimizers, clocks; each of them optional.
+    Returns:
+        The path of the page.
+    """
+    tables = gather(traces, runs, ranking, provenance)
+    figures = folder / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    drawn = [(chart, *save_chart(chart, figures)) for chart in list_charts(tables)]
+    current = {f"{chart.name}{suffix}" for chart, _, _ in drawn for suffix in FORMATS}
+    for path in figures.iterdir():
+        # A figure of an optimizer that the suite no longer has would pass for a result.
+        if path.suffix in FORMATS and path.name not in current:
+            path.unlink()
+    page = folder / "report.html"
+    write_atomically(page, render_page(tables, drawn).encode())
+    return page

@@ -1,0 +1,66 @@
+"""A chart: what it shows, how to read it, the numbers behind it, and how to draw it."""
+
+import io
+import os
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench_ovp.report.style import RC
+
+PNG_DPI = 220
+FORMATS = (".svg", ".png", ".csv")
+
+
+class Chart(NamedTuple):
+    """One figure of the report, not drawn yet."""
+
+    name: str  # of its files
+    title: str
+    caption: str  # says how to read it
+    alt: str  # says what is seen, to those who cannot
+    data: pd.DataFrame
+    draw: Callable[[bool], Figure]  # of whether it must fit one journal column
+
+
+def render_svg(figure: Figure) -> bytes:
+    """A figure as SVG with live text, coordinates to 0.01 point, and no date: equal figures, equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue().decode()
+    return re.sub(
+        r'(?<= d=")[^"]+', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]).replace("\n", ""), text
+    ).encode()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_chart(chart: Chart, folder: Path) -> tuple[bytes, bytes]:
+    """Write a chart as .svg, .png and .csv; return it as SVG at double and at single column width."""
+    with mpl.rc_context(cast(Any, RC)), warnings.catch_warnings():
+        # A label may be in any script; a font that lacks it is no reason to lose the figure.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        narrow = render_svg(chart.draw(True))
+        wide = chart.draw(False)
+        svg = render_svg(wide)
+        wide.set_layout_engine("none")  # as it is now: laying out costs more than drawing
+        png = io.BytesIO()
+        wide.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    write_atomically(folder / f"{chart.name}.svg", svg)
+    write_atomically(folder / f"{chart.name}.png", png.getvalue())
+    write_atomically(folder / f"{chart.name}.csv", chart.data.to_csv(index=False).encode())
+    return svg, narrow

@@ -1,0 +1,111 @@
+"""L·t^p against t: flat where the power law holds, and its height is the constant."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullLocator
+
+from bench_ovp.report.chart import Chart
+from bench_ovp.report.figures.convergence import draw_band
+from bench_ovp.report.labels import write_number
+from bench_ovp.report.style import make_panels, place_legend, say_empty
+from bench_ovp.report.tables import Tables, list_rows
+
+CAPTION = (
+    "The loss times t^p, for the pairs that follow a power law. A flat line means that the law holds; its "
+    "height is the constant C of C·t^−p. A line that still tilts has not settled: its exponent differs from "
+    "p, or is still on its way. p is theory's exponent where there is one, and the fitted exponent "
+    "elsewhere, as each panel says."
+)
+
+
+class Exponent(NamedTuple):
+    """The p that compensates one pair, and where it is from."""
+
+    value: float
+    source: str
+
+
+def choose_exponent(row: dict[str, Any]) -> Exponent | None:
+    """Theory's exponent if theory has a power law, else the fitted one; None if the law is another."""
+    if row["law"] != "power":
+        return None
+    if row["theory_law"] == "power" and np.isfinite(row["theory_value"]):
+        return Exponent(float(row["theory_value"]), "theory")
+    return Exponent(float(row["value"]), "fitted") if np.isfinite(row["value"]) else None
+
+
+def compensate(tables: Tables) -> pd.DataFrame:
+    """The bands of all power laws, from t = 1 on, times t^p."""
+    frames = []
+    for row in list_rows(tables.ranking):
+        exponent = choose_exponent(row)
+        band = tables.pair(row["problem"], row["optimizer"])
+        band = band[band["time"] >= 1]
+        if exponent and not band.empty:
+            factor = band["time"] ** exponent.value
+            scaled = {name: band[name] * factor for name in ("loss", "low", "high")}
+            frames.append(band.assign(**scaled, p=exponent.value, source=exponent.source))
+    if not frames:
+        return tables.bands.iloc[:0].assign(p=np.nan, source="")
+    return pd.concat(frames, ignore_index=True)
+
+
+def name_exponents(panel: pd.DataFrame) -> str:
+    """`p = 3 (theory)`, or the range of the fitted exponents."""
+    told = []
+    for source, part in panel.groupby("source", sort=False):
+        low, high = part["p"].min(), part["p"].max()
+        if source == "theory":
+            values = sorted({f"{value:.4g}" for value in part["p"]})
+        else:
+            values = sorted({write_number(low, 2), write_number(high, 2)})
+        told.append(f"p = {' to '.join(values)} ({source})")
+    return ", ".join(told)
+
+
+def draw_compensated(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
+    """A panel for each optimizer that has power laws."""
+    optimizers = [label for label in tables.optimizers if label in set(data["optimizer"])]
+    figure, panels = make_panels(max(1, len(optimizers)), narrow=narrow, height=1.95, columns=3)
+    if not optimizers:
+        say_empty(panels[0], "no pair follows a power law")
+        return figure
+    for axes, optimizer in zip(panels, optimizers, strict=True):
+        panel = data[data["optimizer"] == optimizer]
+        for problem, band in panel.groupby("problem", sort=False):
+            draw_band(axes, band, tables.problems[str(problem)])
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.xaxis.set_major_locator(LogLocator(numticks=6))
+        axes.xaxis.set_minor_locator(NullLocator())
+        late = panel[panel["time"] >= np.sqrt(panel["time"].max())]
+        axes.set_ylim(late["low"].min() / 6, late["high"].max() * 6)
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_major_formatter(LogFormatterMathtext())
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_title(f"{tables.optimizers[optimizer].name}\n{name_exponents(panel)}")
+        axes.set_xlabel(tables.time_axis(optimizer))
+        axes.set_ylabel(r"$L\,t^{p}$")
+    shown = [tables.problems[label].handle() for label in tables.problems if label in set(data["problem"])]
+    place_legend(figure, shown, narrow=narrow)
+    return figure
+
+
+def chart_compensated(tables: Tables) -> list[Chart]:
+    """One chart with a panel for each optimizer."""
+    data = compensate(tables)
+    count = data.groupby(["problem", "optimizer"]).ngroups
+    return [
+        Chart(
+            "compensated",
+            "Does the power law hold?",
+            CAPTION,
+            f"Loss times t to the p against time for the {count} pairs that follow a power law.",
+            data,
+            partial(draw_compensated, tables, data),
+        )
+    ]

@@ -1,0 +1,146 @@
+"""Measured laws against those of theory: a forest of intervals, exponents apart from rates."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+from bench_ovp.report.chart import Chart
+from bench_ovp.report.labels import count_decimals, write_number
+from bench_ovp.report.style import COLUMN, DOUBLE, INK, QUIET, place_legend, say_empty
+from bench_ovp.report.tables import Tables, list_rows
+
+LINE = 0.135  # inches per row
+KINDS = {"power": r"power laws: p of $t^{-p}$", "exponential": r"exponentials: c of $e^{-c\,t}$"}
+CAPTION = (
+    "Each dot is the law measured for one pair, the median over its seeds, with its 95 % interval; a "
+    "vertical tick is the value that theory gives. Theory is met where the tick crosses the interval. "
+    "Numbers on the right repeat value and interval; an arrow points to a value outside the axis. Values "
+    "under optimizers whose time counts differently do not compare."
+)
+
+
+def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, narrow: bool) -> None:
+    """One line per pair under the name of its optimizer."""
+    low, high = choose_limits(rows, law)
+    place, ticks, names = 0, [], []
+    for optimizer, look in tables.optimizers.items():
+        part = rows[rows["optimizer"] == optimizer]
+        if part.empty:
+            continue
+        axes.text(0, place, look.name, transform=axes.get_yaxis_transform(), ha="left", va="center",
+                  fontsize=7, fontweight="bold", backgroundcolor="white").set_in_layout(False)  # fmt: skip
+        place += 1
+        for row in list_rows(part.sort_values("order")):
+            draw_row(axes, place, row, look.color, low, high)
+            ticks.append(place)
+            names.append(tables.problems[row["problem"]].name)
+            place += 1
+    axes.set_ylim(place - 0.3, -0.7)
+    axes.set_yticks(ticks, names)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    if law == "exponential":
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if narrow else (1, 2, 5), numticks=6))
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5))
+    axes.set_xlim(low, high)
+    axes.set_title(KINDS[law])
+
+
+def choose_limits(rows: pd.DataFrame, law: str) -> tuple[float, float]:
+    """Around theory's values and what is close to them; around everything where there is no theory."""
+    known = rows[(rows["theory_law"] == law) & np.isfinite(rows["theory_value"])]
+    values = [rows["value"], known["theory_value"]]
+    if law == "power" and not known.empty:
+        close = rows["value"].between(0.85 * known["theory_value"].min(), 1.15 * known["theory_value"].max())
+        values = [rows.loc[close, "value"], known["theory_value"]]
+    bounds = pd.concat(values)
+    low, high = float(bounds.min()), float(bounds.max())
+    if law == "exponential":
+        return low / 1.35, high * 1.35
+    margin = max(0.12 * (high - low), 0.05 * high)
+    return low - margin, high + margin
+
+
+def draw_row(axes: Axes, place: int, row: dict[str, Any], color: str, low: float, high: float) -> None:
+    """Interval, dot, theory's tick, and the numbers beside them."""
+    value, bounds = row["value"], (row["low"], row["high"])
+    theory = row["theory_value"] if row["theory_law"] == row["law"] else np.nan
+    decimals = count_decimals(value, *bounds)
+    if low <= value <= high:
+        axes.plot(
+            np.clip(bounds, low, high),
+            [place, place],
+            color=color,
+            linewidth=1.8,
+            alpha=0.55,
+            solid_capstyle="butt",
+        )
+        axes.plot([value], [place], "o", color=color, markersize=3.2, markeredgewidth=0)
+    else:
+        edge = high if value > high else low
+        axes.plot([edge], [place], ">" if value > high else "<", color=color, markersize=4.5, clip_on=False)
+    if np.isfinite(theory):
+        axes.plot([theory], [place], "|", color=INK, markersize=7, markeredgewidth=1.0, zorder=4)
+    numbers = [write_number(number, decimals) for number in (value, *bounds)]
+    text = f"{numbers[0]}  [{numbers[1]}, {numbers[2]}]" if np.isfinite(bounds).all() else numbers[0]
+    axes.text(1.03, place, text, transform=axes.get_yaxis_transform(), ha="left", va="center",
+              fontsize=7, color=QUIET)  # fmt: skip
+
+
+def draw_laws(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
+    """Exponents left, rates right; one above the other in a narrow figure."""
+    kinds = [law for law in KINDS if (data["law"] == law).any()]
+    if not kinds:
+        figure = Figure(figsize=(COLUMN, 1), layout="constrained")
+        say_empty(figure.subplots(), "no law was decided")
+        return figure
+    parts = [data[data["law"] == law] for law in kinds]
+    heights = [LINE * (len(part) + part["optimizer"].nunique()) + 0.1 for part in parts]
+    width = COLUMN if narrow or len(kinds) == 1 else DOUBLE
+    stacked = width == COLUMN
+    height = (sum(heights) + 0.6 * len(kinds)) if stacked else max(heights) + 0.6
+    figure = Figure(figsize=(width, height), layout="constrained")
+    if stacked:
+        panels = figure.subplots(len(kinds), 1, squeeze=False, height_ratios=heights).ravel()
+    else:
+        panels = figure.subplots(1, len(kinds), squeeze=False).ravel()
+    for axes, law, part in zip(panels, kinds, parts, strict=True):
+        axes.spines[["top", "right"]].set_visible(False)
+        draw_forest(axes, tables, part, law, narrow)
+    measured = Line2D(
+        [], [], color=QUIET, marker="o", linewidth=1.8, markersize=3.2, label="measured, 95 % interval"
+    )
+    theory = Line2D([], [], color=INK, marker="|", linestyle="", markersize=8, label="theory")
+    place_legend(figure, [measured, theory], narrow=narrow)
+    return figure
+
+
+def chart_laws(tables: Tables) -> list[Chart]:
+    """One chart with exponents and rates."""
+    data = tables.ranking[tables.ranking["law"].isin(list(KINDS)) & np.isfinite(tables.ranking["value"])]
+    order = {problem: place for place, problem in enumerate(tables.problems)}
+    data = data.assign(order=data["problem"].map(order))
+    columns = ["problem", "optimizer", "law", "value", "low", "high", "share", "theory_law", "theory_value"]
+    return [
+        Chart(
+            "laws",
+            "Measured against theory",
+            CAPTION,
+            f"Intervals of {(data['law'] == 'power').sum()} exponents and "
+            f"{(data['law'] == 'exponential').sum()} rates beside the values of theory; the table of the "
+            "ranking lists the same numbers.",
+            data[[*columns, "theory_source", "agrees"]],
+            partial(draw_laws, tables, data),
+        )
+    ]

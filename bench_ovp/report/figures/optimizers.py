@@ -1,0 +1,58 @@
+"""All optimizers on each problem, against what they spent."""
+
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from bench_ovp.report.chart import Chart
+from bench_ovp.report.figures.convergence import draw_band, set_log_axes
+from bench_ovp.report.style import make_panels, place_legend, say_empty
+from bench_ovp.report.tables import Tables
+
+CAPTION = (
+    "The loss against evaluations, which every method pays alike: one panel per problem, one line per "
+    "optimizer, medians over the seeds with bands that hold 80 % of them. Lower and further left is better."
+)
+
+
+def draw_optimizers(tables: Tables, narrow: bool) -> Figure:
+    """A panel for each problem that was recorded."""
+    bands = tables.bands[tables.bands["evaluations"] > 0]
+    problems = [problem for problem in tables.problems if problem in set(bands["problem"])]
+    figure, panels = make_panels(
+        max(1, len(problems)), narrow=narrow, height=1.6, columns=4, sharex=True, sharey=True
+    )
+    if not problems:
+        say_empty(panels[0], "no trace was recorded")
+        return figure
+    for axes, problem in zip(panels, problems, strict=True):
+        for optimizer, look in tables.optimizers.items():
+            band = bands[(bands["problem"] == problem) & (bands["optimizer"] == optimizer)]
+            if not band.empty:
+                draw_band(axes, band, look, x="evaluations")
+        axes.set_title(tables.problems[problem].name)
+    set_log_axes(panels[0])
+    columns = 2 if narrow else 4
+    for axes in panels[::columns]:
+        axes.set_ylabel("loss L")
+    for axes in panels[-columns:]:
+        axes.set_xlabel("evaluations")
+        axes.tick_params(labelbottom=True)
+    shown = [look.handle() for label, look in tables.optimizers.items() if label in set(bands["optimizer"])]
+    place_legend(figure, shown, narrow=narrow)
+    return figure
+
+
+def chart_optimizers(tables: Tables) -> list[Chart]:
+    """One chart with a panel for each problem."""
+    names = ", ".join(look.short for look in tables.optimizers.values())
+    return [
+        Chart(
+            "optimizers",
+            "All optimizers, problem by problem",
+            CAPTION,
+            f"Loss against evaluations of {names or 'no optimizer'}, {len(tables.problems)} problems.",
+            tables.bands,
+            partial(draw_optimizers, tables),
+        )
+    ]

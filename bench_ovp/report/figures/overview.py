@@ -1,0 +1,107 @@
+"""The law of every pair at a glance: colour says which, text says how fast."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from bench_ovp.report.chart import Chart
+from bench_ovp.report.labels import count_decimals, set_math, write_law, write_number
+from bench_ovp.report.style import COLUMN, DOUBLE, INK, LAWS, place_legend, say_empty
+from bench_ovp.report.tables import Tables, list_rows
+
+CAPTION = (
+    "One tile per pair of problem (row) and optimizer (column). Colour is the law: the bluer, the faster. "
+    "The text is the law as measured, the median over the seeds; a second line gives the share of seeds "
+    "that follow it, where not all do. A question mark is a pair whose law could not be decided; an empty "
+    "place was not run."
+)
+
+WIDE = 0.6  # inches that a formula needs
+
+
+def write_tile(row: dict[str, Any], room: float) -> str:
+    """What a tile of `room` inches says: the formula, or only its number where the formula does not fit."""
+    law, value = row["law"], row["value"]
+    if law in ("power", "exponential") and np.isfinite(value):
+        decimals = count_decimals(value, row["low"], row["high"])
+        number = write_number(value, min(decimals, 3 if room > WIDE else 2))
+        formula = f"t^−{number}" if law == "power" else f"exp(−{number} t)"
+        text = set_math(formula) if room > WIDE else number
+    else:
+        text = {"superexponential": "faster", "diverged": "diverges", "stalled": "stalls"}.get(law, "?")
+    return text
+
+
+def draw_overview(tables: Tables, narrow: bool) -> Figure:
+    """Tiles, with problems as rows and optimizers as columns."""
+    problems, optimizers = list(tables.problems), list(tables.optimizers)
+    width = COLUMN if narrow else DOUBLE
+    if not problems or not optimizers or tables.ranking.empty:
+        figure = Figure(figsize=(COLUMN, 1), layout="constrained")
+        say_empty(figure.subplots(), "nothing was measured yet")
+        return figure
+    names = [tables.problems[problem].name for problem in problems]
+    room = (width - 0.055 * max(map(len, names)) - 0.1) / len(optimizers)
+    columns = [tables.optimizers[optimizer].name for optimizer in optimizers]
+    broken = [name.replace("-", "-\n").replace(" ", "\n") for name in columns]
+    upright = 0.06 * max(len(part) for name in broken for part in name.split("\n")) > room
+    columns = columns if upright else broken
+    head = max(0.05 * len(name) if upright else 0.12 * (1 + name.count("\n")) for name in columns)
+    figure = Figure(figsize=(width, 0.33 * len(problems) + head + 0.2), layout="constrained")
+    axes = figure.subplots()
+    seen = set()
+    for row in list_rows(tables.ranking):
+        x, y = optimizers.index(row["optimizer"]), problems.index(row["problem"])
+        law = row["law"] if row["law"] in LAWS else "undecided"
+        seen.add(law)
+        axes.add_patch(Rectangle((x + 0.02, y + 0.04), 0.96, 0.92, facecolor=LAWS[law], edgecolor="none"))
+        dark = np.dot(to_rgb(LAWS[law]), (0.299, 0.587, 0.114)) < 0.5
+        if room > 0.22:
+            shared = row["share"] < 1 and law != "undecided"
+            style: dict[str, Any] = {"ha": "center", "va": "center", "color": "white" if dark else INK}
+            size = 9 if room > WIDE else 7
+            axes.text(x + 0.5, y + (0.36 if shared else 0.5), write_tile(row, room), fontsize=size, **style)
+            if shared:
+                axes.text(x + 0.5, y + 0.75, f"{row['share']:.0%}", fontsize=7, **style)
+    axes.set_xlim(0, len(optimizers))
+    axes.set_ylim(len(problems), 0)
+    axes.set_yticks(np.arange(len(problems)) + 0.5, names)
+    axes.set_xticks(np.arange(len(optimizers)) + 0.5, columns, rotation=90 if upright else 0)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    handles = [
+        Line2D(
+            [], [], linestyle="", marker="s", markersize=7, color=color, markeredgecolor="#999999", label=law
+        )
+        for law, color in LAWS.items()
+        if law in seen
+    ]
+    place_legend(figure, handles, narrow=narrow)
+    return figure
+
+
+def chart_overview(tables: Tables) -> list[Chart]:
+    """One chart of all pairs."""
+    laws = [
+        f"{tables.problems[row['problem']].short} under {tables.optimizers[row['optimizer']].short}: "
+        f"{write_law(row['law'], row['value'], row['low'], row['high'])}"
+        for row in list_rows(tables.ranking)
+    ]
+    columns = ["problem", "optimizer", "law", "value", "low", "high", "constant", "share", "seeds"]
+    return [
+        Chart(
+            "overview",
+            "The law of every pair",
+            CAPTION,
+            f"Tiles. {'; '.join(laws[:60])}.",
+            tables.ranking[columns],
+            partial(draw_overview, tables),
+        )
+    ]

@@ -1,0 +1,150 @@
+"""The page: one self-contained HTML file, from tables, findings and drawn charts."""
+
+import base64
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from bench_ovp.report.chart import Chart
+from bench_ovp.report.findings import write_findings
+from bench_ovp.report.labels import count_decimals, write_law, write_number, write_theory
+from bench_ovp.report.style import LAWS
+from bench_ovp.report.tables import FAILURES, Tables, list_rows
+
+CLOSE = 1e-3  # norms below it are told of
+Drawn = list[tuple[Chart, bytes, bytes]]  # each with its SVG at double and at single column width
+
+
+def embed(svg: bytes) -> str:
+    """An image as a data URI: as an image it runs no script and shares no ids with the page."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+
+
+def set_powers(text: str) -> Markup:
+    """Escaped text with its exponents raised: `t^−3.00`, `t^p`, and `10^6` in a number."""
+    return Markup(re.sub(r"\^(−?(?:\d+(?:\.\d+)?|p\b))", r"<sup>\1</sup>", str(escape(text))))  # noqa: S704  escaped above
+
+
+def write_count(value: float) -> str:
+    """A count with thin spaces between thousands; `never` if infinite, a dash if unknown."""
+    if np.isinf(value):
+        return "never"
+    return "–" if np.isnan(value) else f"{value:,.0f}".replace(",", "\u2009")
+
+
+def list_ranking(tables: Tables) -> list[dict[str, Any]]:
+    """The ranking as the page's table shows it: for each cell what is read, and what it is sorted by."""
+    order = list(LAWS)
+    frame = tables.ranking.assign(
+        place=tables.ranking["problem"].map({label: place for place, label in enumerate(tables.problems)})
+    ).sort_values(["place", "rank"], kind="stable")
+    rows = []
+    for row in list_rows(frame):
+        law, value = row["law"], row["value"]
+        decimals = count_decimals(value, row["low"], row["high"]) if np.isfinite(value) else 2
+        theory = write_theory(row["theory_law"], row["theory_value"]) if row["theory_law"] else ""
+        rows.append(
+            {
+                "problem": row["problem"],
+                "optimizer": row["optimizer"],
+                "rank": row["rank"],
+                "law": law if law in LAWS else "undecided",
+                "formula": write_law(law, value, row["low"], row["high"]),
+                "law_order": (order.index(law) if law in order else 9) * 1e6 - np.nan_to_num(value),
+                "interval": [write_number(row[name], decimals) for name in ("low", "high")],
+                "low": row["low"],
+                "constant": write_constant(row["constant"]),
+                "constant_value": row["constant"],
+                "share": row["share"],
+                "seeds": row["seeds"],
+                "theory": theory,
+                "theory_source": row["theory_source"],
+                "agrees": row["agrees"],
+                "evaluations": [row[name] for name in tables.targets],
+            }
+        )
+    return rows
+
+
+def write_constant(value: float) -> str:
+    """Three digits of a constant."""
+    if not np.isfinite(value):
+        return "–"
+    return write_number(value, 2) if not 1e-2 <= abs(value) < 1e3 else f"{value:.3g}"
+
+
+def list_failures(tables: Tables) -> list[dict[str, Any]]:
+    """Runs that did not end well: one row for each pair, status and reason, with their seeds."""
+    runs = tables.runs[tables.runs["status"].isin(FAILURES)]
+    rows = []
+    for (problem, optimizer, status, reason), own in runs.groupby(
+        ["problem", "optimizer", "status", "reason"], sort=False
+    ):
+        seeds = ", ".join(f"{seed:.0f}" for seed in own["seed"])
+        rows.append(
+            {"problem": problem, "optimizer": optimizer, "status": status, "reason": reason, "seeds": seeds}
+        )
+    return rows
+
+
+def list_limits(tables: Tables) -> list[str]:
+    """What bounds the precision of this suite, as far as its tables tell."""
+    told = []
+    losses = tables.runs["final_loss"][tables.runs["final_loss"] > 0]
+    floors = int((tables.runs["status"] == "floor").sum())
+    if floors:
+        told.append(
+            f"{floors} of {len(tables.runs)} runs ended at the rounding floor of double precision; laws are "
+            "fitted above it."
+        )
+    if len(losses):
+        told.append(f"The smallest loss at the end of a run is {write_number(float(losses.min()), 2)}.")
+    if "norm_min" in tables.traces:
+        norms = pd.to_numeric(tables.traces["norm_min"], errors="coerce")
+        close = tables.traces[norms < CLOSE].drop_duplicates(["problem", "optimizer", "seed"])
+        if len(close):
+            told.append(
+                f"In {len(close)} runs norm_min came below {write_number(CLOSE, 3)}, down to "
+                f"{write_number(float(norms.min()), 4)}. So close to a kink the dynamics amplify rounding: "
+                "such a run is right, but its last digits differ from machine to machine."
+            )
+    return told
+
+
+def show(value: Any) -> str:
+    """A value of the provenance, flat."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {show(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(show, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "unknown" if value is None else str(value)
+
+
+def render_page(tables: Tables, drawn: Drawn) -> str:
+    """The whole page."""
+    environment = Environment(
+        loader=PackageLoader("bench_ovp.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"powers": set_powers, "count": write_count, "embed": embed, "show": show}
+    provenance = {"suite": "suite", "suite_file": "", "missing": []} | tables.provenance
+    return environment.get_template("report.html.j2").render(
+        tables=tables,
+        provenance=provenance,
+        findings=write_findings(tables),
+        charts=drawn,
+        ranking=list_ranking(tables),
+        targets=list(tables.targets.values()),
+        failures=list_failures(tables),
+        limits=list_limits(tables),
+        laws=LAWS,
+    )

@@ -1,0 +1,418 @@
+"""Suites: what a suite file asks for, checked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .checkpoints import Horizon, StopRule
+from .errors import InputError
+from .optimizers import Optimizer
+from .parameters import Parameter, load_matrix, nearest
+from .problems import Problem, parameters_of
+from .registry import Registry
+from .yaml_nodes import LARGEST_INTEGER, Mark, Node, parse, read_text
+
+MOST_CELLS = 100_000
+MOST_OVERRIDES = 100
+FINEST = 1000  # checkpoints per decade
+LONGEST_NAME = 100
+
+EXAMPLES = {
+    "name": "name: paper (letters, digits, '.', '_' and '-', at most 100)",
+    "problems": "problems: [NAME, NAME: {PARAMETER: VALUE}] with names from `bench-ovp list`",
+    "optimizers": "optimizers: [NAME, NAME: {PARAMETER: VALUE}] with names from `bench-ovp list`",
+    "label": "label: momentum",
+    "seeds": "seeds: 16 or seeds: [0, 3, 7]",
+    "horizon": "horizon: {iterations: 1e5}",
+    "iterations": "iterations: 1e6",
+    "time": "time: 5e4",
+    "evaluations": "evaluations: 1e6",
+    "checkpoints": "checkpoints: {per_decade: 20}",
+    "per_decade": "per_decade: 20",
+    "stop": "stop: {loss: 1e-28, wall: 10m}",
+    "loss": "loss: 1e-28",
+    "wall": "wall: 10m, or 30s, 1h30m, or a number of seconds",
+    "overrides": 'overrides: [{cells: "* x NAME*", horizon: {iterations: 1e4}}]',
+    "cells": 'cells: "* x NAME*"',
+}
+REQUIRED = ("name", "problems", "optimizers", "seeds", "horizon")
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
+_AMOUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
+_WALL = re.compile(f"(?:{_AMOUNT}h)?(?:{_AMOUNT}m)?(?:{_AMOUNT}s)?")
+
+
+@dataclass(frozen=True)
+class Override:
+    """Another horizon or stop rule for the cells whose label matches the glob `cells`."""
+
+    cells: str
+    horizon: Horizon | None = None
+    stop: StopRule | None = None
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a suite file asks for: every problem with every optimizer from every seed.
+
+    Args:
+        name: the folder of its results.
+        problems: in the file's order, grids expanded, the last parameter fastest; labels are distinct.
+        optimizers: likewise.
+        seeds: distinct.
+        horizon: how far runs go, unless an override says otherwise.
+        per_decade: checkpoints per decade.
+        stop: when they end early, unless an override says otherwise.
+        overrides: in the file's order.
+        text: the file as read.
+    """
+
+    name: str
+    problems: tuple[Problem, ...]
+    optimizers: tuple[Optimizer, ...]
+    seeds: tuple[int, ...]
+    horizon: Horizon
+    per_decade: int = 20
+    stop: StopRule = field(default_factory=StopRule)
+    overrides: tuple[Override, ...] = ()
+    text: str = field(default="", repr=False)
+
+    def rules(self, problem: str, optimizer: str) -> tuple[Horizon, StopRule]:
+        """The horizon and stop rule of a cell, by its labels; later overrides win, key by key."""
+        horizon, stop = self.horizon, self.stop
+        for override in self.overrides:
+            if matches(override.cells, cell_label(problem, optimizer)):
+                horizon = replace(horizon, **_given(override.horizon))
+                stop = replace(stop, **_given(override.stop))
+        return horizon, stop
+
+
+def cell_label(problem: str, optimizer: str) -> str:
+    """What globs are matched against."""
+    return f"{problem} x {optimizer}"
+
+
+def matches(glob: str, label: str) -> bool:
+    """Whether `glob` covers all of `label`: * and ? are wild, brackets literal, case counts."""
+    return fnmatchcase(label, glob.replace("[", "[[]"))
+
+
+def read_suite(path: Path, registry: Registry) -> Suite:
+    """Read and check a suite file.
+
+    Args:
+        path: the file; paths in it are relative to its folder.
+        registry: the problems and optimizers that it may name.
+    Errors:
+        InputError: PATH:LINE:COLUMN, the first mistake, and the remedy.
+    """
+    text = read_text(path)
+    root = parse(text, path)
+    folder = path.parent.resolve()
+    found = _read_top(
+        root,
+        {
+            "name": _read_name,
+            "problems": partial(_read_entries, kind="problem", registry=registry, folder=folder),
+            "optimizers": partial(_read_entries, kind="optimizer", registry=registry, folder=folder),
+            "seeds": _read_seeds,
+            "horizon": _read_horizon,
+            "checkpoints": partial(
+                _read_keys, readers={"per_decade": partial(_read_count, least=1, most=FINEST)}
+            ),
+            "stop": _read_stop,
+            "overrides": _read_overrides,
+        },
+    )
+    _refuse_many(found)
+    problems = _expand(found["problems"], lambda entry, point: Problem(registry.problems[entry.name], point))
+    optimizers = _expand(
+        found["optimizers"],
+        lambda entry, point: Optimizer(registry.methods[entry.name], point, entry.label),
+    )
+    overrides: list[tuple[Mark, Override]] = found.get("overrides", [])
+    suite = Suite(
+        name=found["name"],
+        problems=tuple(problems.values()),
+        optimizers=tuple(optimizers.values()),
+        seeds=tuple(found["seeds"]),
+        horizon=found["horizon"],
+        per_decade=found.get("checkpoints", {}).get("per_decade", Suite.per_decade),
+        stop=found.get("stop", StopRule()),
+        overrides=tuple(override for _, override in overrides),
+        text=text,
+    )
+    cells = list(product(problems, optimizers))
+    for mark, override in overrides:
+        if not any(matches(override.cells, cell_label(*cell)) for cell in cells):
+            known = f"a cell is called {cell_label(*cells[0])}"
+            raise mark.refuse(f"no cell matches {override.cells!r}; {known}, and * and ? are wild")
+    for problem, optimizer in cells:
+        if optimizers[optimizer].method.clock == "time" and suite.rules(problem, optimizer)[0].time is None:
+            told = f"{optimizer} is a flow and ends at a time; add one, such as horizon: {{time: 5e4}}"
+            raise root.children["horizon"].refuse(told)
+    return suite
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An item of `problems` or `optimizers`: for each parameter given, the values that it takes in turn."""
+
+    mark: Mark
+    name: str
+    values: Mapping[str, Sequence[Any]]
+    label: str | None = None
+
+    @property
+    def size(self) -> int:
+        return math.prod(len(values) for values in self.values.values())
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        return (dict(zip(self.values, point, strict=True)) for point in product(*self.values.values()))
+
+
+Reader = Callable[[Node], Any]
+Made = TypeVar("Made", Problem, Optimizer)
+
+
+def _read_top(root: Node, readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """The values of the top keys, read in the file's order; the first of all mistakes is reported."""
+    if not isinstance(root.value, dict):
+        raise root.refuse(f"a suite must be a mapping, not {root.show()}; begin with {EXAMPLES['name']}")
+    found, mistakes = {}, []
+    for key, node in root.value.items():
+        try:
+            found[key] = _reader(node, readers)(node)
+        except InputError as error:
+            mistakes.append(str(error))
+    for key in REQUIRED:
+        if key not in root.value:
+            mistakes.append(str(root.refuse(f"the suite has no {key}; write {EXAMPLES[key]}")))
+    if mistakes:
+        more = f" (and {len(mistakes) - 1} more)" if mistakes[1:] else ""
+        raise InputError(mistakes[0] + more)
+    return found
+
+
+def _read_keys(node: Node, readers: Mapping[str, Reader]) -> dict[str, Any]:
+    if not isinstance(node.value, dict) or not node.value:
+        raise _mistaken(node, "a mapping with at least one key")
+    return {key: _reader(child, readers)(child) for key, child in node.value.items()}
+
+
+def _reader(node: Node, readers: Mapping[str, Reader]) -> Reader:
+    if node.key not in readers:
+        raise node.key_mark.refuse(f"unknown key {node.key!r}{nearest(node.key, readers)}")
+    return readers[node.key]
+
+
+def _mistaken(node: Node, what: str) -> InputError:
+    return node.refuse(f"{node.key} must be {what}, not {node.show()}; write {EXAMPLES[node.key]}")
+
+
+def _read_list(node: Node) -> list[Node]:
+    if not isinstance(node.value, list) or not node.value:
+        raise _mistaken(node, "a list with at least one item")
+    return node.value
+
+
+def _read_text(node: Node) -> str:
+    if not isinstance(node.value, str) or not node.value.strip():
+        raise _mistaken(node, "a text (in quotes, if it looks like a number)")
+    return node.value
+
+
+def _read_count(node: Node, least: int = 1, most: int = LARGEST_INTEGER) -> int:
+    value = node.value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        upto = f" to {most}" if most < LARGEST_INTEGER else ""
+        raise _mistaken(node, f"a whole number from {least}{upto}")
+    return value
+
+
+def _read_number(node: Node, zero: bool = False) -> float:
+    value = node.value
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (value > 0 or (zero and value == 0))
+    ):
+        return float(value)
+    raise _mistaken(node, "a number that is not negative" if zero else "a positive number")
+
+
+def _read_name(node: Node) -> str:
+    name = _read_text(node)
+    if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+        raise _mistaken(node, "fit to name a folder")
+    return name
+
+
+def _read_seeds(node: Node) -> Sequence[int]:
+    if not isinstance(node.value, list):
+        return range(_read_count(node))
+    seeds: dict[int, None] = {}
+    for item in _read_list(node):
+        seed = _read_count(item, least=0)
+        if seed in seeds:
+            raise item.refuse(f"the seed {seed} is given twice; remove one of the two")
+        seeds[seed] = None
+    return tuple(seeds)
+
+
+def _read_horizon(node: Node) -> Horizon:
+    return Horizon(
+        **_read_keys(node, {"iterations": _read_count, "time": _read_number, "evaluations": _read_count})
+    )
+
+
+def _read_stop(node: Node) -> StopRule:
+    return StopRule(**_read_keys(node, {"loss": partial(_read_number, zero=True), "wall": _read_wall}))
+
+
+def _read_wall(node: Node) -> float:
+    if not isinstance(node.value, str):
+        return _read_number(node)
+    found = _WALL.fullmatch(node.value)
+    hours, minutes, seconds = (float(amount or 0) for amount in (found.groups() if found else "000"))
+    wall = 3600 * hours + 60 * minutes + seconds
+    if wall == 0:
+        raise _mistaken(node, "a positive span of time")
+    return wall
+
+
+def _read_overrides(node: Node) -> list[tuple[Mark, Override]]:
+    items = _read_list(node)
+    if len(items) > MOST_OVERRIDES:
+        raise node.refuse(f"{len(items)} overrides; say it in {MOST_OVERRIDES}, with * in cells")
+    readers: dict[str, Reader] = {"cells": _read_text, "horizon": _read_horizon, "stop": _read_stop}
+    overrides = []
+    for item in items:
+        values = _read_keys(item, readers)
+        if "cells" not in values or len(values) == 1:
+            raise item.refuse(f"an override needs cells, and horizon or stop; write {EXAMPLES['overrides']}")
+        overrides.append((item.children["cells"].mark, Override(**values)))
+    return overrides
+
+
+def _read_entries(node: Node, kind: str, registry: Registry, folder: Path) -> list[_Entry]:
+    return [_read_entry(item, kind, registry, folder) for item in _read_list(node)]
+
+
+def _read_entry(item: Node, kind: str, registry: Registry, folder: Path) -> _Entry:
+    name, given = _read_item(item, kind)
+    known = {p.name: p for p in _parameters(item.mark, kind, name, registry)}
+    label = None
+    values = {}
+    for key, node in given.items():
+        if key == "label" and kind == "optimizer":
+            label = _read_text(node)
+            if len(label) > LONGEST_NAME:
+                raise node.refuse(f"a label of {len(label)} characters; shorten it to {LONGEST_NAME}")
+        elif key in known:
+            values[key] = _read_values(node, known[key], folder)
+        else:
+            choice = [*known, "label"] if kind == "optimizer" else known
+            raise node.key_mark.refuse(f"{name} has no parameter {key!r}{nearest(key, choice)}")
+    entry = _Entry(item.mark, name, values, label)
+    if label is not None and entry.size > 1:
+        told = f"one label for the {entry.size} optimizers of a grid; remove it, or list them one by one"
+        raise given["label"].key_mark.refuse(told)
+    return entry
+
+
+def _read_item(item: Node, kind: str) -> tuple[str, Mapping[str, Node]]:
+    """The name in an item of a list, and the nodes of its parameters."""
+    example = "NAME or NAME: {PARAMETER: VALUE}"
+    if isinstance(item.value, str):
+        return item.value, {}
+    if not isinstance(item.value, dict) or not item.value:
+        raise item.refuse(f"a {kind} must be a name, not {item.show()}; write {example}")
+    (name, node), *others = item.value.items()
+    if others:
+        told = f"a second key in one {kind}; put it on a line of its own with a dash, or write {example}"
+        raise others[0][1].key_mark.refuse(told)
+    if node.value is None:
+        return name, {}
+    if not isinstance(node.value, dict):
+        raise node.refuse(f"the parameters of {name} must be a mapping, not {node.show()}; write {example}")
+    return name, node.value
+
+
+def _parameters(mark: Mark, kind: str, name: str, registry: Registry) -> tuple[Parameter, ...]:
+    with mark.locate():
+        if kind == "problem":
+            if name not in registry.problems:
+                registry.problem(name)  # says which ones there are
+            return parameters_of(registry.problems[name])
+        if name not in registry.methods:
+            registry.optimizer(name)
+        return registry.methods[name].parameters
+
+
+def _read_values(node: Node, parameter: Parameter, folder: Path) -> list[Any]:
+    """The values that a parameter takes in turn: one, or those of a grid."""
+    if not isinstance(node.value, list) or _rank(node, parameter) <= parameter.depth:
+        return [_read_value(node, parameter, folder)]
+    if not node.value:
+        raise node.refuse(f"the grid of {parameter.name} is empty; give a value, or remove the key")
+    return [_read_value(item, parameter, folder) for item in node.value]
+
+
+def _read_value(node: Node, parameter: Parameter, folder: Path) -> Any:
+    value = node.plain()
+    with node.mark.locate():
+        if isinstance(value, str) and parameter.takes_path:
+            value = folder / value
+            load_matrix(value)
+        return parameter.check(value)
+
+
+def _rank(node: Node, parameter: Parameter) -> int:
+    """How many lists deep `node` is, where the path of a matrix counts as the matrix."""
+    if isinstance(node.value, list):
+        return 1 + max((_rank(item, parameter) for item in node.value), default=0)
+    return parameter.depth if isinstance(node.value, str) and parameter.takes_path else 0
+
+
+def _refuse_many(found: Mapping[str, Any]) -> None:
+    # Counted before anything is expanded: seeds: 1e12 must cost nothing.
+    problems = sum(entry.size for entry in found["problems"])
+    optimizers = sum(entry.size for entry in found["optimizers"])
+    seeds = len(found["seeds"])
+    if problems * optimizers * seeds > MOST_CELLS:
+        told = f"{problems:,} problems x {optimizers:,} optimizers x {seeds:,} seeds"
+        remedy = f"shorten a grid or the seeds to at most {MOST_CELLS:,} runs, or split the suite"
+        raise found["problems"][0].mark.refuse(f"{told} are too many; {remedy}")
+
+
+def _expand(entries: list[_Entry], make: Callable[[_Entry, dict[str, Any]], Made]) -> dict[str, Made]:
+    """Every point of every grid, made, by label."""
+    made: dict[str, Made] = {}
+    lines: dict[str, int] = {}
+    for entry in entries:
+        for point in entry.points():
+            with entry.mark.locate():
+                thing = make(entry, point)
+                label = thing.label
+            if label in made:
+                told = f"{label} is on line {lines[label]} already; remove one of the two"
+                remedy = ", or give it a label" if isinstance(thing, Optimizer) else ""
+                raise entry.mark.refuse(told + remedy)
+            made[label] = thing
+            lines[label] = entry.mark.line
+    return made
+
+
+def _given(rule: Horizon | StopRule | None) -> dict[str, Any]:
+    return {key: value for key, value in vars(rule).items() if value is not None} if rule else {}

@@ -1,0 +1,180 @@
+"""What a run leaves behind: its recorded rows, how it ended, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .optimizers import Optimizer
+from .problems import Array, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATUSES = ("ok", "target", "floor", "diverged", "degenerate", "timeout", "failed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed's trace.
+
+    Args:
+        seed: of its start.
+        status: one of STATUSES.
+        reason: one sentence on why it ended.
+        rows: columns of equal length by name: iteration (NaN for a flow), time, evaluations, loss, grad_norm,
+            then what the problem observes.
+        iterations: steps taken; None for a flow.
+        evaluations: charged in all.
+        seconds: of wall-clock time, its share of a batch.
+    """
+
+    seed: int
+    status: str
+    reason: str
+    rows: Mapping[str, Array]
+    iterations: int | None
+    evaluations: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The runs of one problem under one optimizer.
+
+    Args:
+        problem: with its parameters.
+        optimizer: with its parameters.
+        runs: one per seed.
+        engine: how the steps were computed: "compiled", "numpy", or "driver", and a note where one is due.
+    """
+
+    problem: Problem
+    optimizer: Optimizer
+    runs: tuple[Run, ...]
+    engine: str = ""
+
+    def frame(self) -> pd.DataFrame:
+        """The columns of traces.parquet: a row per seed and checkpoint."""
+        from .tables import trace_frame
+
+        return trace_frame([self])
+
+
+class Recorder:
+    """Collects rows of runs that advance together, and knows which of them have ended.
+
+    Args:
+        problem: evaluates what is recorded; this costs the runs nothing.
+        seeds: of the runs, in the order of the run axis.
+        target: ends a run at the first recorded loss at or below it; None for no target.
+        time_per_iteration: the nominal clock; None for a flow, whose positions are times.
+    """
+
+    def __init__(
+        self, problem: Problem, seeds: Sequence[int], target: float | None, time_per_iteration: float | None
+    ) -> None:
+        self._problem = problem
+        self._seeds = list(seeds)
+        self._target = target
+        self._tick = time_per_iteration
+        self._rows: list[dict[str, list[float]]] = [{} for _ in self._seeds]
+        self._ends: dict[int, tuple[str, str, int | None, int]] = {}
+        self.active = list(range(len(self._seeds)))
+
+    def record(self, position: float, w: Array, evaluations: int) -> list[int]:
+        """Add a row for every active run; return which of them go on, as indices into `w`.
+
+        Args:
+            position: the iteration, or the time of a flow.
+            w: the states of the active runs, in their order.
+            evaluations: charged to each of them so far.
+        """
+        with np.errstate(all="ignore"):  # a loss that overflows is a result
+            loss = np.asarray(self._problem.loss(w))
+            grad = self._problem.grad(w)
+            observed = self._problem.observe(w)
+        columns = {
+            "iteration": np.full(len(w), np.nan if self._tick is None else position),
+            "time": np.full(len(w), position if self._tick is None else position * self._tick),
+            "evaluations": np.full(len(w), float(evaluations)),
+            "loss": loss,
+            "grad_norm": np.sqrt(np.sum(grad * grad, axis=(1, 2))),
+            **observed,
+        }
+        going_on = []
+        for index, run in enumerate(self.active):
+            ended = self._verdict(position, w[index : index + 1], float(loss[index]))
+            if ended is None or np.isfinite(loss[index]):
+                for name, column in columns.items():
+                    self._rows[run].setdefault(name, []).append(float(column[index]))
+            if ended is None:
+                going_on.append(index)
+            else:
+                self.end([run], *ended, position, evaluations)
+        return going_on
+
+    def end(
+        self, runs: Sequence[int], status: str, reason: str, position: float, evaluations: int
+    ) -> None:
+        """Close `runs`, numbers on the original run axis."""
+        for run in runs:
+            iterations = None if self._tick is None else int(position)
+            self._ends[run] = (status, reason, iterations, evaluations)
+        self.active = [run for run in self.active if run not in self._ends]
+
+    def last_position(self) -> float:
+        """Where the first active run was recorded last; 0 before that."""
+        rows = self._rows[self.active[0]] if self.active else {}
+        column = rows.get("time" if self._tick is None else "iteration", [])
+        return column[-1] if column else 0.0
+
+    def ran_out(self, w: Array) -> tuple[str, str]:
+        """Why a run whose last usable state is `w` (1, n, d) could take no further step."""
+        if self._problem.degenerate(w)[0]:
+            return "degenerate", "the loss has no gradient there"
+        loss = float(np.asarray(self._problem.loss(w))[0])
+        if loss == 0.0:
+            return "floor", "the loss is exactly 0"
+        if loss <= self._problem.resolution:
+            return "floor", f"a loss of {loss:.3g} is below what double precision resolves"
+        return "diverged", f"the step from a loss of {loss:.3g} is not finite"
+
+    def runs(self, seconds: Sequence[float]) -> tuple[Run, ...]:
+        """All runs, in the order of their seeds; every one must have ended."""
+        found = []
+        for run, seed in enumerate(self._seeds):
+            status, reason, iterations, evaluations = self._ends[run]
+            rows = {name: np.array(column) for name, column in self._rows[run].items()}
+            found.append(Run(seed, status, reason, rows, iterations, evaluations, seconds[run]))
+        return tuple(found)
+
+    def _verdict(self, position: float, w: Array, loss: float) -> tuple[str, str] | None:
+        where = f"t = {position:g}" if self._tick is None else f"iteration {position:g}"
+        if self._problem.degenerate(w)[0]:
+            return "degenerate", f"the loss has no gradient at {where}"
+        if not np.isfinite(loss) or not np.all(np.isfinite(w)):
+            return "diverged", f"the loss is not finite at {where}"
+        if loss == 0.0:
+            return "floor", f"the loss is exactly 0 at {where}"
+        if self._target is not None and loss <= self._target:
+            return "target", f"the loss reached {self._target:g} at {where}"
+        if loss <= self._problem.resolution:
+            return "floor", f"a loss of {loss:.3g} at {where} is below what double precision resolves"
+        return None
+
+
+def failed(seeds: Sequence[int], reason: str) -> tuple[Run, ...]:
+    """The runs of `seeds` where something broke: a failure is a value, and has no rows."""
+    return tuple(Run(seed, "failed", reason, {}, None, 0, 0.0) for seed in seeds)
+
+
+def column_names(runs: Sequence[Run]) -> list[str]:
+    """The columns that any of `runs` has, in the order of their first appearance."""
+    names: dict[str, Any] = {}
+    for run in runs:
+        names |= dict.fromkeys(run.rows)
+    return list(names)
