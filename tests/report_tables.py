@@ -130,7 +130,7 @@ def rank_runs(runs: pd.DataFrame, traces: pd.DataFrame) -> pd.DataFrame:
             "problem": problem, "optimizer": optimizer, "law": law, **mean,
             "share": (own["law"] == law).mean(), "theory_law": theory_law or None,
             "theory_value": theory_value,
-            "theory_source": "a theorem" if theory_law else None,
+            "theory_source": f"a theorem on {theory_law} laws" if theory_law else None,
             "agrees": bool(law == theory_law and mean["low"] <= theory_value <= mean["high"])
             if theory_law
             else None,
@@ -174,7 +174,8 @@ def make_suite(
             traces = traces[(traces[keys] != runs.loc[row, keys]).any(axis=1)]
     provenance = {
         "suite": "paper", "suite_file": "name: paper\nproblems:\n  - toy-case-1\n",
-        "started": "2025-03-01T10:00:00", "finished": "2025-03-01T10:20:00", "versions": {"bench-ovp": "0.1.0", "numpy": np.__version__},
+        "started": "2025-03-01T10:00:00", "finished": "2025-03-01T10:20:00",
+        "versions": {"bench-ovp": "0.1.0", "numpy": np.__version__},
         "machine": {"cpu": "an eight-bit home computer", "cores": 2},
         "git": {"commit": "0" * 40, "dirty": True},
         "missing": [],

@@ -33,18 +33,18 @@ def decide(curve: Curve) -> Rate:
         return Rate("superexponential", reason=why, points=t.size)
     if t.size < FEWEST:
         return Rate("undecided", reason=f"only {t.size} points can be read", points=t.size)
-    s, y = np.log(t), np.log(loss)
+    s, y, error = np.log(t), np.log(loss), curve.error
+    sigma, rho = estimate_noise(s, y)
+    wave = find_oscillation(t, y) if np.median(sigma) > VISIBLE else None
+    if wave:
+        t, s, y = t[wave.first :], s[wave.first :], y[wave.first :] - wave.log_factor
+        error = np.hypot(error[wave.first :], 1.5 * wave.error)
+        sigma, rho = estimate_noise(s, y)
+    sigma = np.maximum(sigma, error)
     lib = library()
     points = t.size
     values, slopes = np.empty((2, points, lib.kind.size))
     evaluate(t / t[-1], lib.kind, lib.p, values, slopes)
-    sigma, rho = estimate_noise(s, y)
-    error = curve.error
-    if np.median(sigma) > VISIBLE and (wave := find_oscillation(t, y)):
-        y = y - wave.log_factor
-        error = np.hypot(error, wave.error)
-        sigma, rho = estimate_noise(s, y)
-    sigma = np.maximum(sigma, error)
     rows = _whiten(np.column_stack([values, y - y[-1]]), sigma, rho)
     chi2 = np.empty((lib.size.size, points, LANES))
     sweep(rows, lib.index, lib.size, chi2)
@@ -86,7 +86,7 @@ def decide(curve: Curve) -> Rate:
     ok = vote == law
     w = weight[ok] / weight[ok].sum()
     value = np.average(result[ok, 0], weights=w)
-    structure = STRUCTURE * min(1.0, max(0.0, lost / 0.5)) * value
+    structure = STRUCTURE * (1.0 if wave else min(1.0, max(0.0, lost / 0.5))) * value
     sd = math.sqrt(np.sum(w * (result[ok, 1] + (result[ok, 0] - value) ** 2)) + structure**2)
     logc = np.average(result[ok, 2], weights=w)
     at = s[-1] if law == verdict.SAYS_POWER else 1.0

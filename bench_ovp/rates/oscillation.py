@@ -23,8 +23,9 @@ _FREQUENCIES, _PEAKS, _STEPS = 6000, 8, 25
 
 
 class Oscillation(NamedTuple):
-    """log of 1 + (B cos ωt + C sin ωt)/A at every point, and the error this leaves there."""
+    """log of 1 + (B cos ωt + C sin ωt)/A from point `first` on, and the error this leaves there."""
 
+    first: int
     log_factor: Array
     error: Array
 
@@ -39,7 +40,6 @@ def find_oscillation(t: Array, y: Array) -> Oscillation | None:
     if t.size < FEWEST:
         return None
     late = y <= y.max() - 0.05 * (y.max() - y[-1])
-    late[: max(0, int(np.argmax(late)))] = False
     first = int(np.argmax(late))
     tw, yw = t[first:], y[first:]
     if tw.size < FEWEST:
@@ -75,12 +75,12 @@ def find_oscillation(t: Array, y: Array) -> Oscillation | None:
     if chosen is None or not best < EXPLAINED * before:
         return None
     level, b, c, _, _, omega, drift = chosen
-    phase = omega * t + drift * tw[0] / np.maximum(t, tw[0])
+    phase = omega * tw + drift * tw[0] / tw
     factor = 1.0 + (b * np.cos(phase) + c * np.sin(phase)) / level
     trust = np.maximum(factor, DEEPEST)
     noise = math.sqrt(best / max(1, tw.size - 7)) / abs(level)
     error = noise / trust + np.where(factor < DEEPEST, 3.0, 0.0)
-    return Oscillation(np.log(trust), error)
+    return Oscillation(first, np.log(trust), error)
 
 
 @njit(cache=True)

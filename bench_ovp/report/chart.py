@@ -29,14 +29,23 @@ class Chart(NamedTuple):
     draw: Callable[[bool], Figure]  # of whether it must fit one journal column
 
 
-def render_svg(figure: Figure) -> bytes:
-    """A figure as SVG with live text, coordinates to 0.01 point, and no date: equal figures, equal bytes."""
+def render(figure: Figure, kind: str) -> bytes:
+    """A figure as SVG or PNG, without a date: equal figures, equal bytes."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine(None)  # or every `savefig` would draw once more, to lay out anew
     buffer = io.BytesIO()
+    if kind == "png":
+        figure.savefig(buffer, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        return buffer.getvalue()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue().decode()
-    return re.sub(
-        r'(?<= d=")[^"]+', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]).replace("\n", ""), text
-    ).encode()
+    # Coordinates to 0.01 point halve the size.
+    return re.sub(r'(?<= d=")[^"]+', shorten_path, buffer.getvalue().decode()).encode()
+
+
+def shorten_path(path: re.Match[str]) -> str:
+    """The data of an SVG path with two decimals, on one line."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", path[0]).replace("\n", "")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -54,13 +63,10 @@ def save_chart(chart: Chart, folder: Path) -> tuple[bytes, bytes]:
     with mpl.rc_context(cast(Any, RC)), warnings.catch_warnings():
         # A label may be in any script; a font that lacks it is no reason to lose the figure.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        narrow = render_svg(chart.draw(True))
         wide = chart.draw(False)
-        svg = render_svg(wide)
-        wide.set_layout_engine("none")  # as it is now: laying out costs more than drawing
-        png = io.BytesIO()
-        wide.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        svg, png = render(wide, "svg"), render(wide, "png")
+        narrow = render(chart.draw(True), "svg")
     write_atomically(folder / f"{chart.name}.svg", svg)
-    write_atomically(folder / f"{chart.name}.png", png.getvalue())
+    write_atomically(folder / f"{chart.name}.png", png)
     write_atomically(folder / f"{chart.name}.csv", chart.data.to_csv(index=False).encode())
     return svg, narrow

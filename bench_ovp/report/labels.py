@@ -86,7 +86,7 @@ def count_decimals(value: float, low: float, high: float) -> int:
     """Decimals at which the interval shows, within 2 to 5 significant digits of the value."""
     size = math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
     half = (high - low) / 2
-    decimals = -math.floor(math.log10(half)) if half > 0 and math.isfinite(half) else 2
+    decimals = -math.floor(math.log10(half / 1.5)) if half > 0 and math.isfinite(half) else 2
     return max(0, min(max(decimals, 1 - size), 4 - size))
 
 

@@ -15,6 +15,9 @@ from bench_ovp.report.labels import count_decimals, write_law, write_number, wri
 from bench_ovp.report.style import LAWS
 from bench_ovp.report.tables import FAILURES, Tables, list_rows
 
+PROVENANCE = [*("suite_file", "started", "finished", "versions", "machine", "git", "missing")]
+PROVENANCE += ["problems", "optimizers"]
+ROOM = 3.4e6  # bytes of SVG, 4.5 MB embedded; a larger suite does without the narrow figures
 CLOSE = 1e-3  # norms below it are told of
 Drawn = list[tuple[Chart, bytes, bytes]]  # each with its SVG at double and at single column width
 
@@ -136,13 +139,15 @@ def render_page(tables: Tables, drawn: Drawn) -> str:
         undefined=StrictUndefined,
     )
     environment.filters |= {"powers": set_powers, "count": write_count, "embed": embed, "show": show}
-    provenance = {"suite": "suite", "suite_file": "", "missing": []} | tables.provenance
+    provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
     return environment.get_template("report.html.j2").render(
         tables=tables,
         provenance=provenance,
         findings=write_findings(tables),
         charts=drawn,
+        has_narrow=sum(len(wide) + len(narrow) for _, wide, narrow in drawn) < ROOM,
         ranking=list_ranking(tables),
+        sources=[source for source in tables.ranking["theory_source"].unique() if source],
         targets=list(tables.targets.values()),
         failures=list_failures(tables),
         limits=list_limits(tables),

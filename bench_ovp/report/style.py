@@ -30,6 +30,7 @@ RC: dict[str, Any] = {
     "axes.labelsize": 8,
     "axes.titlesize": 8,
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # found automatically, it costs a quarter of the drawing
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "legend.fontsize": 7,
