@@ -10,8 +10,16 @@ import pandas as pd
 
 from .optimizers import Optimizer
 from .problems import Problem
+from .ranking import TARGETS, Fitted, Standing, evaluations_to, rank, summarise
+from .rates import Rate
 from .trace import Trace, column_names
 
+RUN_COLUMNS = (
+    "problem optimizer seed status reason law value low high constant final_loss iterations evaluations seconds"
+).split()
+RANKING_COLUMNS = (
+    "problem optimizer rank law value low high constant share theory_law theory_value theory_source agrees seeds"
+).split()
 FIRST_COLUMNS = ("iteration", "time", "evaluations", "loss", "grad_norm")
 
 
@@ -51,3 +59,86 @@ def trace_frame(traces: Sequence[Trace]) -> pd.DataFrame:
         frame[name] = frame[name].astype("Int64")
     labels = ["problem", "optimizer", "seed", *measured]
     return frame[[*labels, *(name for name in frame.columns if name not in labels)]]
+
+
+def runs_frame(entries: Sequence[tuple[Trace, Sequence[Rate]]]) -> pd.DataFrame:
+    """A row per problem × optimizer × seed; see DESIGN's runs.csv."""
+    rows = []
+    for trace, rates in entries:
+        shared = parameter_columns(trace.problem, trace.optimizer)
+        for run, rate in zip(trace.runs, rates, strict=True):
+            rows.append(
+                {
+                    "problem": shared["problem"],
+                    "optimizer": shared["optimizer"],
+                    "seed": run.seed,
+                    "status": run.status,
+                    "reason": run.reason,
+                    "law": rate.law,
+                    "value": rate.value,
+                    "low": rate.low,
+                    "high": rate.high,
+                    "constant": rate.constant,
+                    "final_loss": run.rows["loss"][-1] if run.rows else np.nan,
+                    "iterations": run.iterations,
+                    "evaluations": run.evaluations,
+                    "seconds": round(run.seconds, 4),
+                    "law_reason": rate.reason,
+                    "law_start": rate.start,
+                    "law_end": rate.end,
+                    "engine": trace.engine,
+                    **{name: value for name, value in shared.items() if "." in name},
+                }
+            )
+    frame = pd.DataFrame(rows, columns=None if rows else list(RUN_COLUMNS))
+    frame["iterations"] = frame["iterations"].astype("Int64")
+    return frame
+
+
+def ranking_frame(entries: Sequence[tuple[Trace, Sequence[Rate]]]) -> pd.DataFrame:
+    """A row per problem × optimizer, ranked within the problem; see DESIGN's ranking.csv."""
+    standings: dict[str, dict[str, Standing]] = {}
+    traces: dict[tuple[str, str], Trace] = {}
+    for trace, rates in entries:
+        fitted = [
+            Fitted(run.status, rate, evaluations_to(run.rows["loss"], run.rows["evaluations"]))
+            if run.rows
+            else Fitted(run.status, rate, tuple(np.inf for _ in TARGETS))
+            for run, rate in zip(trace.runs, rates, strict=True)
+        ]
+        labels = trace.problem.label, trace.optimizer.label
+        standings.setdefault(labels[0], {})[labels[1]] = summarise(fitted)
+        traces[labels] = trace
+    rows = []
+    for problem, group in standings.items():
+        for optimizer, place in rank(group).items():
+            standing, trace = group[optimizer], traces[problem, optimizer]
+            theory = trace.problem.theory(trace.optimizer.method.family, trace.optimizer.parameters)
+            rows.append(
+                {
+                    "problem": problem,
+                    "optimizer": optimizer,
+                    "rank": place,
+                    "law": standing.law,
+                    "value": standing.value,
+                    "low": standing.low,
+                    "high": standing.high,
+                    "constant": standing.constant,
+                    "share": standing.share,
+                    "theory_law": theory.law if theory else None,
+                    "theory_value": theory.value if theory else np.nan,
+                    "theory_source": theory.source if theory else None,
+                    "agrees": standing.agrees(theory),
+                    **{
+                        f"evaluations_to_{target:.0e}".replace("e-0", "e-"): count
+                        for target, count in zip(TARGETS, standing.reached, strict=True)
+                    },
+                    "seeds": standing.seeds,
+                    **{
+                        name: value
+                        for name, value in parameter_columns(trace.problem, trace.optimizer).items()
+                        if "." in name
+                    },
+                }
+            )
+    return pd.DataFrame(rows, columns=None if rows else list(RANKING_COLUMNS))

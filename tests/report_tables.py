@@ -162,6 +162,7 @@ def make_suite(
                 traces.append(make_run(problem, optimizer, seed, far))
                 runs.append(finish_run(traces[-1], chance))
     traces, runs = pd.concat(traces, ignore_index=True), pd.DataFrame(runs)
+    traces["iteration"] = traces["iteration"].astype("Int64")  # with NA for a flow, as the engine writes it
     unknown = {"law": "undecided", "value": np.nan, "low": np.nan, "high": np.nan, "constant": np.nan}
     for place, (status, reason) in enumerate(
         [("degenerate", "neuron 3 came within 1e-12 of zero"), ("timeout", "10 min of wall time"),

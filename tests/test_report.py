@@ -120,7 +120,7 @@ def test_an_undecided_member_is_not_spoken_of(suite):
     changed = change(suite, lambda table: table["problem"] == TEACHER[1], law="undecided")
     first = write_findings(read(changed))[0]
     assert "n = 2, 10, 20" in first
-    assert "teacher-neuron n=5 under gradient-descent" in tell(changed)
+    assert "teacher-neuron n=5 under gradient-descent" in tell(changed).split("undecided: ")[1]
 
 
 def test_without_a_decided_law_nothing_is_claimed(suite):
@@ -343,7 +343,7 @@ def test_bands_are_medians_over_seeds():
     )
     bands = gather(pd.concat(frames), runs, pd.DataFrame(), {}).bands
     assert bands["time"].tolist() == [1, 10, 100]
-    assert np.allclose(bands["loss"], [2, 0.2, 0.02])
+    assert np.allclose(bands["loss"], [2, 0.2, 0.01])  # the third has the lowest rank from then on
     assert bands["seeds"].tolist() == [3, 3, 2]
 
 

@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 
 TOLERANCES = np.array([1e-5, 3e-4, 1e-3, 4e-3])  # the first only tests for structure
 assert TOLERANCES.size == LANES
+import os
+CHARGE = float(os.environ.get('CHARGE', 2))
 SURE = 0.95
 FEWEST = 8
 STRUCTURE = 0.006  # relative sd of a value whose curve shows what no model explains
@@ -48,7 +50,7 @@ def decide(curve: Curve) -> Rate:
     rows = _whiten(np.column_stack([values, y - y[-1]]), sigma, rho)
     chi2 = np.empty((lib.size.size, points, LANES))
     sweep(rows, lib.index, lib.size, chi2)
-    aic = chi2 + 2 * lib.size[:, None, None] + 2 * np.arange(points)[:, None]
+    aic = chi2 + 2 * lib.size[:, None, None] + CHARGE * np.arange(points)[:, None]
     log_weight = lib.log_prior[:, None, None] - 0.5 * aic
     log_weight -= log_weight.max(axis=(0, 1))
     total = np.zeros(5)
@@ -61,20 +63,21 @@ def decide(curve: Curve) -> Rate:
         reach.append(np.sum(weight * s[start]))
         if lane == 0:
             continue
-        weight /= LANES - 1
         vote = np.zeros(model.size, dtype=np.int64)
         result = np.full((model.size, 4), np.nan)
         verdict.judge(
             np.ascontiguousarray(rows[:, :, lane]), values, slopes, s - s[-1], lib.index, lib.size, lib.family,
             model, start, vote, result,
         )
-        total += np.bincount(vote, weights=weight, minlength=5)
+        weight[vote == verdict.SAYS_ABSURD] = 0.0
+        weight /= max(float(weight.sum()), 1e-300) * (LANES - 1)
+        total += np.bincount(vote, weights=weight, minlength=5)[:5]
         kept.append((model, start, weight, vote, result))
     lost = (reach[0] - reach[-1]) / math.log(10)
     model, start, weight, vote, result = (np.concatenate([k[i] for k in kept]) for i in range(5))
     law = int(np.argmax(total))
     ev = []
-    for m in np.unique(model):
+    for m in np.unique(model[weight > 0]):
         w = weight[model == m]
         ev.append(Evidence(lib.models[m].name, float(w.sum()), float(np.average(result[model == m, 0], weights=w))))
     ev.sort(key=lambda e: -e.weight)

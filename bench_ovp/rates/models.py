@@ -18,11 +18,11 @@ Index = NDArray[np.int64]
 POWER, EXPONENTIAL, BENDING, LEAVING, STRETCHED, SUPER, CONSTANT = range(7)
 
 
-_KINDS = ("one", "log", "pow", "powlog", "exp")
+_KINDS = ("one", "log", "pow", "powlog", "exp", "loglog")
 
 
 class Column(NamedTuple):
-    """A basis function of u: 1, log(u + p), u^p, u^p log u or e^(-pu), by `kind`."""
+    """A basis function of u: 1, log(u + p), u^p, u^p log u, e^(-pu) or log(p + log u), by `kind`."""
 
     kind: str
     p: float = 0.0
@@ -103,7 +103,11 @@ def _others() -> list[Model]:
     models.append(Model("e^-ct-at^2", LEAVING, 0.03, (ONE, _pow(2.0), LINEAR)))
     for g in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
         models.append(Model("e^-ct^g", STRETCHED, 0.05, (ONE, _powlog(g), _pow(g))))
+    for g in (0.2, 0.4, 0.6, 0.8):
         models.append(Model("t^a e^-ct^g", STRETCHED, 0.02, (ONE, LOG, _powlog(g), _pow(g))))
+    for span in (5.0, 7.0, 10.0, 14.0, 20.0):
+        models.append(Model("(log t)^-p", STRETCHED, 0.1, (ONE, Column("loglog", span))))
+        models.append(Model("(log t)^-p (1 + a/t)", STRETCHED, 0.03, (ONE, _pow(-1.0), Column("loglog", span))))
     for g in (1.5, 2.0, 3.0, 5.0):
         models.append(Model("e^-ct^g, g > 1", SUPER, 0.05, (ONE, _powlog(g), _pow(g))))
     models.append(Model("constant", CONSTANT, 1.0, (ONE,)))
@@ -166,6 +170,9 @@ def evaluate(u: Array, kind: Index, p: Array, value: Array, slope: Array) -> Non
             elif kind[j] == 3:
                 x = math.exp(p[j] * s)
                 value[i, j], slope[i, j] = x * s, x * (p[j] * s + 1.0)
+            elif kind[j] == 5:
+                value[i, j] = math.log(p[j] + s) if p[j] + s > 0 else 1e200
+                slope[i, j] = 1.0 / (p[j] + s)
             else:
                 x = math.exp(-p[j] * (u[i] - 1.0 if p[j] < 0 else u[i]))
                 value[i, j], slope[i, j] = x, -p[j] * u[i] * x

@@ -8,16 +8,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bench_ovp.rates.models import CONSTANT, EXPONENTIAL, LEAVING, POWER, SUPER
+from bench_ovp.rates.models import BENDING, CONSTANT, EXPONENTIAL, LEAVING, POWER, SUPER
 from bench_ovp.rates.windows import solve
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 LAWS = ("undecided", "power", "exponential", "superexponential", "stalled")
-SAYS_NOTHING, SAYS_POWER, SAYS_EXPONENTIAL, SAYS_SUPER, SAYS_STALLED = range(5)
+SAYS_NOTHING, SAYS_POWER, SAYS_EXPONENTIAL, SAYS_SUPER, SAYS_STALLED, SAYS_ABSURD = range(6)
 
 _LOG10 = math.log(10.0)
+_STEEPEST = 15.0  # no power above is believed; short windows of an exponential look like one
 _FOLDS = 4.0  # e-folds an exponential must show
 _AT_END = 0.15  # the limit may differ from the slope at the end by this share of itself,
 _BEFORE = 0.35  # and from the slopes over the last regime by this;
@@ -58,36 +59,37 @@ def judge(
             for j in range(k):
                 f[i] += coef[j] * values[i, index[a, j]]
                 g[i] += coef[j] * slopes[i, index[a, j]]
-        drop, decades = f[first] - f[last], (s[last] - s[first]) / _LOG10
+        drop = f[first] - f[last]
         vote[pair] = SAYS_NOTHING
         if _flat(f, s, first, 0.5 if kind == CONSTANT else 1.0):
             vote[pair] = SAYS_STALLED
             continue
         if kind == CONSTANT:
             continue
-        if kind == SUPER:
-            if drop >= 3 * _FOLDS and g[last] < 0:
+        if _outruns(f, g, s, first):
+            if kind == SUPER or kind == LEAVING or kind == BENDING:
                 vote[pair] = SAYS_SUPER
             continue
         limit, ending = -coef[k - 1], -g[last]
-        power = drop >= _LOG10 and decades >= 0.99 and ending > 0
-        folds = drop >= _FOLDS and ending > 0
+        if (kind == POWER or kind == BENDING) and not ending <= _STEEPEST:
+            vote[pair] = SAYS_ABSURD
+            continue
         law, value, drift = SAYS_NOTHING, ending, 0.0
-        if kind == POWER and power and _spread(g, s, first, limit) <= _BEFORE:
-            if abs(ending - limit) <= _AT_END * limit:
+        if kind == POWER and abs(ending - limit) <= _AT_END * limit:
+            if _power_drift(f, g, s, first, limit, _BEFORE) < np.inf:
                 law, value = SAYS_POWER, limit
-        elif (kind == EXPONENTIAL or kind == LEAVING) and folds and _spread_rate(f, g, s, first, limit) <= _BEFORE:
-            if abs(ending - limit) <= _AT_END * limit:
+        elif (kind == EXPONENTIAL or kind == LEAVING) and abs(ending - limit) <= _AT_END * limit:
+            if _exponential_drift(f, g, s, first, limit, _BEFORE) < np.inf:
                 law, value = SAYS_EXPONENTIAL, limit
         own = law != SAYS_NOTHING
-        if not own and power:
-            drift = _spread(g, s, first, ending)
-            if drift <= _STEADY:
+        if not own:
+            drift = _power_drift(f, g, s, first, ending, _STEADY)
+            if drift < np.inf:
                 law = SAYS_POWER
-        if law == SAYS_NOTHING and folds and (kind == EXPONENTIAL or kind == LEAVING):
-            drift = _spread_rate(f, g, s, first, ending)
-            if drift <= _STEADY:
-                law = SAYS_EXPONENTIAL
+            elif kind == EXPONENTIAL or kind == LEAVING:
+                drift = _exponential_drift(f, g, s, first, ending, _STEADY)
+                if drift < np.inf:
+                    law = SAYS_EXPONENTIAL
         vote[pair] = law
         if law == SAYS_NOTHING:
             result[pair, 0] = value
@@ -114,24 +116,52 @@ def judge(
 
 
 @njit(cache=True)
-def _spread(g: Array, s: Array, first: int, value: float) -> float:
-    """Largest relative distance of -d log L/d log t from `value` over the last decade."""
-    worst = 0.0
-    for i in range(first, s.size):
+def _power_drift(f: Array, g: Array, s: Array, first: int, value: float, near: float) -> float:
+    """Largest share by which -d log L/d log t leaves `value` in the last decade.
+
+    inf unless it stays within `near` for a decade of t and a decade of L, to the end.
+    """
+    i, worst = s.size, 0.0
+    while i > first:
+        away = abs(-g[i - 1] - value)
+        if not away <= near * value:
+            break
+        i -= 1
         if s[i] >= s[-1] - _LOG10:
-            worst = max(worst, abs(-g[i] - value))
-    return worst / value if value > 0 else np.inf
+            worst = max(worst, away)
+    if i == s.size or s[-1] - s[i] < 0.99 * _LOG10 or f[i] - f[-1] < 0.99 * _LOG10:
+        return np.inf
+    return worst / value
 
 
 @njit(cache=True)
-def _spread_rate(f: Array, g: Array, s: Array, first: int, value: float) -> float:
-    """Largest relative distance of -d log L/du from `value` over the later half of the decay."""
-    worst = 0.0
-    reach = f[-1] + max(_FOLDS, 0.5 * (f[first] - f[-1]))
-    for i in range(first, s.size):
-        if f[i] <= reach:
-            worst = max(worst, abs(-g[i] / math.exp(s[i] - s[-1]) - value))
-    return worst / value if value > 0 else np.inf
+def _exponential_drift(f: Array, g: Array, s: Array, first: int, value: float, near: float) -> float:
+    """Largest share by which -d log L/du leaves `value` in the later half of the decay.
+
+    inf unless it stays within `near` for that long, and for 4 e-folds at least, to the end.
+    """
+    i, worst = s.size, 0.0
+    need = max(_FOLDS, 0.5 * (f[first] - f[-1]))
+    while i > first:
+        away = abs(-g[i - 1] / math.exp(s[i - 1] - s[-1]) - value)
+        if not away <= near * value:
+            break
+        i -= 1
+        if f[i] - f[-1] <= need:
+            worst = max(worst, away)
+    if i == s.size or f[i] - f[-1] < need:
+        return np.inf
+    return worst / value
+
+
+@njit(cache=True)
+def _outruns(f: Array, g: Array, s: Array, first: int) -> bool:
+    """Whether -d log L/du still grows once a plateau is 4 e-folds behind, over 8 e-folds more."""
+    i = first
+    while i < s.size - 1 and f[i] > f[first] - _FOLDS:
+        i += 1
+    early, late = g[i] / math.exp(s[i] - s[-1]), g[-1]
+    return f[i] - f[-1] >= 2 * _FOLDS and late < 1.4 * early < 0.0
 
 
 @njit(cache=True)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench_ovp.report.chart import FORMATS, save_chart, write_atomically
-from bench_ovp.report.figures import list_charts
-from bench_ovp.report.page import render_page
-from bench_ovp.report.tables import gather
+from .chart import FORMATS, save_chart, write_atomically
+from .figures import list_charts
+from .page import render_page
+from .tables import gather
 
 __all__ = ["draw_report"]
 

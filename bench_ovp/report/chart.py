@@ -12,7 +12,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench_ovp.report.style import RC
+from .style import RC
 
 PNG_DPI = 220
 FORMATS = (".svg", ".png", ".csv")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from bench_ovp.report.labels import (
+from .labels import (
     enumerate_words,
     group_families,
     name_together,
@@ -17,7 +17,7 @@ from bench_ovp.report.labels import (
     write_law,
     write_theory,
 )
-from bench_ovp.report.tables import DECIDED, FAILURES, Tables, list_rows
+from .tables import DECIDED, FAILURES, Tables, list_rows
 
 
 class Contrast(NamedTuple):
@@ -152,7 +152,7 @@ def write_others(tables: Tables, contrast: Contrast) -> list[str]:
             f"{enumerate_words(bound)}."
         )
     if unknown:
-        told.append(f"Whether {enumerate_words(unknown)} escapes it is undecided.")
+        told.append(f"Whether {enumerate_words(unknown)} escape{'s' * (len(unknown) == 1)} it is undecided.")
     return told
 
 
@@ -212,9 +212,12 @@ def write_rest(tables: Tables) -> list[str]:
     told = []
     undecided = tables.ranking[tables.ranking["law"] == "undecided"]
     if len(undecided):
-        pairs = [name_pair(tables, row["problem"], row["optimizer"]) for row in list_rows(undecided)]
-        named = f": {list_some(pairs)}" if len(pairs) < len(tables.ranking) else ""
-        told.append(f"The law of {count_pairs(len(pairs))} is undecided{named}.")
+        where = []
+        for optimizer, rows in undecided.groupby("optimizer", sort=False):
+            problems = name_together(list(rows["problem"]), name_all(tables))
+            where.append(f"{problems} under {tables.optimizers[str(optimizer)].short}")
+        named = f": {list_some(where)}" if len(undecided) < len(tables.ranking) else ""
+        told.append(f"The law of {count_pairs(len(undecided))} is undecided{named}.")
     statuses = tables.runs["status"]
     counts = [
         f"{(statuses == status).sum()} {WORDS[status]}" for status in FAILURES if (statuses == status).any()
@@ -227,8 +230,8 @@ def write_rest(tables: Tables) -> list[str]:
 def list_some(words: Sequence[str], most: int = 6) -> str:
     """The words, and how many more there are beyond `most`."""
     if len(words) <= most:
-        return enumerate_words(words)
-    return f"{', '.join(words[:most])} and {len(words) - most} more"
+        return "; ".join(words)
+    return f"{'; '.join(words[:most])} and {len(words) - most} more"
 
 
 WORDS = {"failed": "failed", "timeout": "timed out", "degenerate": "degenerated", "diverged": "diverged"}

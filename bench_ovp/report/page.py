@@ -9,11 +9,11 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from bench_ovp.report.chart import Chart
-from bench_ovp.report.findings import write_findings
-from bench_ovp.report.labels import count_decimals, write_law, write_number, write_theory
-from bench_ovp.report.style import LAWS
-from bench_ovp.report.tables import FAILURES, Tables, list_rows
+from .chart import Chart
+from .findings import write_findings
+from .labels import count_decimals, write_law, write_number, write_theory
+from .style import LAWS
+from .tables import FAILURES, TARGET, Tables, list_rows
 
 PROVENANCE = [*("suite_file", "started", "finished", "versions", "machine", "git", "missing")]
 PROVENANCE += ["problems", "optimizers"]
@@ -148,7 +148,7 @@ def render_page(tables: Tables, drawn: Drawn) -> str:
         has_narrow=sum(len(wide) + len(narrow) for _, wide, narrow in drawn) < ROOM,
         ranking=list_ranking(tables),
         sources=[source for source in tables.ranking["theory_source"].unique() if source],
-        targets=list(tables.targets.values()),
+        targets=[name.removeprefix(TARGET) for name in tables.targets],
         failures=list_failures(tables),
         limits=list_limits(tables),
         laws=LAWS,

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench_ovp.report.labels import clip, group_families, shorten
+from .labels import clip, group_families, shorten
 
 COLUMN, DOUBLE = 3.25, 6.75  # inches: one column and two columns of a journal
 INK, QUIET, GRID = "#1a1a1a", "#6b6b6b", "#e4e4e4"
@@ -97,6 +98,11 @@ class Look(NamedTuple):
         return clip(self.short)
 
     @property
+    def ink(self) -> str:
+        """The colour for text: that of the lines, unless it is too light to be read."""
+        return self.color if brightness(self.color) < 0.55 else INK
+
+    @property
     def size(self) -> float:
         """Of the marker, in points."""
         return 5.4 if self.marker in SLIM else 3.8
@@ -117,9 +123,15 @@ class Look(NamedTuple):
         return Line2D([], [], **self.line())
 
 
+def brightness(color: str) -> float:
+    """Perceived, from 0 to 1, with the weights of ITU-R BT.601."""
+    red, green, blue = to_rgb(color)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
 def assign_looks(labels: Sequence[str]) -> dict[str, Look]:
-    """A look for every label: a ramp for each of the first two families, single colours for the rest."""
-    families = group_families(labels)
+    """A look for every label: a ramp for each of the two largest families, single colours for the rest."""
+    families = sorted(group_families(labels), key=lambda family: -len(family.members))
     ramped = [family for family in families if len(family.members) > 1][: len(RAMPS)]
     singles = SINGLES if not ramped else COOL if len(ramped) == 1 else (BLACK, PURPLE, SKY)
     colors: dict[str, str] = {}

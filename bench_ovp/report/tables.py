@@ -1,17 +1,18 @@
 """The tables of a suite, made whole: every column there, types as expected, pairs in the suite's order."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench_ovp.report.style import Look, assign_looks
+from .style import Look, assign_looks
 
 FloatArray = NDArray[np.float64]
 COLUMNS = ("time", "iteration", "evaluations", "loss", "low", "high", "seeds")  # of a band
 POINTS = 160  # of a drawn line
-ENDED = ("target", "floor", "diverged")  # a run with such a status stays where it stopped
+RANKS = {"target": -np.inf, "floor": -np.inf, "diverged": np.inf}  # of a run that came to its own end
 FAILURES = ("failed", "timeout", "degenerate", "diverged")
 DECIDED = ("power", "exponential", "superexponential")
 
@@ -94,6 +95,7 @@ def gather(
     traces, runs = complete(traces, TRACES), complete(runs, RUNS)
     targets = [name for name in ranking.columns if str(name).startswith(TARGET)]
     ranking = complete(ranking, RANKING | dict.fromkeys(targets, float))
+    ranking = ranking.drop_duplicates(["problem", "optimizer"], ignore_index=True)
     agrees = ranking["agrees"] if "agrees" in ranking else [None] * len(ranking)
     ranking["agrees"] = pd.Series([read_agreement(value) for value in agrees], dtype=object)
     looks = []
@@ -108,25 +110,27 @@ def gather(
 def summarize(traces: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """The median loss over the seeds and its 10 % and 90 % quantiles, against time.
 
-    Seeds are interpolated, straight in log time and log loss, to the times of all of them. A run that came
-    to its own end stays at its last loss; the line is drawn while at least half of the seeds still run.
+    Seeds are interpolated, straight in log time and log loss, to the times of all of them. Quantiles are
+    ranks: a run that came to its own end keeps its rank, below all others if it reached its target and above
+    them if it diverged. The line is drawn while more than half of the seeds still run.
     """
     usable = traces[(traces["time"] > 0) & (traces["loss"] > 0) & np.isfinite(traces["loss"])]
-    ended = runs[runs["status"].isin(ENDED)]
-    ends = set(zip(ended["problem"], ended["optimizer"], ended["seed"], strict=True))
+    ended = runs[runs["status"].isin(list(RANKS))]
+    keys = zip(ended["problem"], ended["optimizer"], ended["seed"], strict=True)
+    ends = dict(zip(keys, ended["status"].map(RANKS), strict=True))
     frames = [pd.DataFrame(columns=["problem", "optimizer", *COLUMNS], dtype=float)]
     for (problem, optimizer), pair in usable.groupby(["problem", "optimizer"], sort=False):
         seeds = {
             seed: run.sort_values("time").drop_duplicates("time", keep="last")
             for seed, run in pair.groupby("seed", sort=False)
         }
-        stays = [(problem, optimizer, seed) in ends for seed in seeds]
-        band = average(list(seeds.values()), stays)
+        after = [ends.get((problem, optimizer, seed), np.nan) for seed in seeds]
+        band = average(list(seeds.values()), after)
         frames.append(band.assign(problem=problem, optimizer=optimizer))
     return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
-def average(seeds: list[pd.DataFrame], stays: list[bool]) -> pd.DataFrame:
+def average(seeds: list[pd.DataFrame], after: list[float]) -> pd.DataFrame:
     """The band of one pair from the trace of each of its seeds, as `summarize` says."""
     times = np.unique(np.concatenate([run["time"] for run in seeds]))
     if len(times) > POINTS:
@@ -138,19 +142,35 @@ def average(seeds: list[pd.DataFrame], stays: list[bool]) -> pd.DataFrame:
         return x
 
     losses, iterations, evaluations = [], [], []
-    for run, stay in zip(seeds, stays, strict=True):
-        logs = np.log(run["loss"])
-        losses.append(interpolate(run, logs, logs.iloc[-1] if stay else np.nan))
+    for run, rank in zip(seeds, after, strict=True):
+        losses.append(interpolate(run, np.log(run["loss"]), rank))
         iterations.append(interpolate(run, run["iteration"], np.nan))
         evaluations.append(interpolate(run, run["evaluations"], np.nan))
     ends = np.array([run["time"].iloc[[0, -1]] for run in seeds])
     alive = ((times >= ends[:, :1]) & (times <= ends[:, 1:])).sum(axis=0)
-    kept = 2 * alive >= len(seeds)
-    low, median, high = np.exp(np.nanquantile(np.array(losses)[:, kept], (0.1, 0.5, 0.9), axis=0))
+    low, median, high = take_quantiles(np.array(losses))
+    kept = (2 * alive > len(seeds)) & np.isfinite(median)
+    low, median, high = (np.exp(line[kept]) for line in (low, median, high))
     counts = [take_median(np.array(values)[:, kept]) for values in (iterations, evaluations)]
     return pd.DataFrame(
         dict(zip(COLUMNS, (times[kept], *counts, median, low, high, alive[kept]), strict=True))
     )
+
+
+def take_quantiles(logs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """10 %, 50 % and 90 % over the first axis, where infinite values are ranks without a place.
+
+    The median is finite as long as half of the values are; the others stop at the extremes of what is finite.
+    """
+    known = np.isfinite(logs)
+    bounds = logs[known].min(initial=np.inf), logs[known].max(initial=-np.inf)
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        # Between two ranks of which one is infinite, and where no seed has been seen.
+        warnings.filterwarnings("ignore", message="All-NaN slice")
+        low, median, high = np.nanquantile(logs, (0.1, 0.5, 0.9), axis=0)
+        upper = np.nanquantile(logs, 0.5, axis=0, method="higher")
+    low, high = np.nan_to_num(low, nan=-np.inf), np.nan_to_num(high, nan=np.inf)
+    return low.clip(*bounds), np.where(np.isfinite(median), median, upper), high.clip(*bounds)
 
 
 def take_median(values: FloatArray) -> FloatArray:

@@ -1,14 +1,14 @@
 """The figures of a report, each a function from tables to charts."""
 
-from bench_ovp.report.chart import Chart
-from bench_ovp.report.figures.compensated import chart_compensated
-from bench_ovp.report.figures.contrast import chart_contrast
-from bench_ovp.report.figures.convergence import chart_convergence
-from bench_ovp.report.figures.evaluations import chart_evaluations
-from bench_ovp.report.figures.laws import chart_laws
-from bench_ovp.report.figures.optimizers import chart_optimizers
-from bench_ovp.report.figures.overview import chart_overview
-from bench_ovp.report.tables import Tables
+from ..chart import Chart
+from ..tables import Tables
+from .compensated import chart_compensated
+from .contrast import chart_contrast
+from .convergence import chart_convergence
+from .evaluations import chart_evaluations
+from .laws import chart_laws
+from .optimizers import chart_optimizers
+from .overview import chart_overview
 
 ORDER = (
     chart_contrast,

@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullLocator
 
-from bench_ovp.report.chart import Chart
-from bench_ovp.report.figures.convergence import draw_band
-from bench_ovp.report.labels import write_number
-from bench_ovp.report.style import make_panels, place_legend, say_empty
-from bench_ovp.report.tables import Tables, list_rows
+from ..chart import Chart
+from ..labels import write_number
+from ..style import make_panels, place_legend, say_empty
+from ..tables import Tables, list_rows
+from .convergence import draw_band
 
 CAPTION = (
     "The loss times t^p, for the pairs that follow a power law. A flat line means that the law holds; its "

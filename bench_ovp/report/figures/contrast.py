@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench_ovp.report.chart import Chart
-from bench_ovp.report.figures.convergence import GUIDE, draw_band, draw_guides, set_log_axes
-from bench_ovp.report.findings import Contrast, choose_contrast
-from bench_ovp.report.labels import name_together, set_math, write_law
-from bench_ovp.report.style import make_panels, place_legend, say_empty
-from bench_ovp.report.tables import Tables
+from ..chart import Chart
+from ..findings import Contrast, choose_contrast
+from ..labels import name_together, set_math, write_law
+from ..style import make_panels, place_legend, say_empty
+from ..tables import Tables
+from .convergence import GUIDE, draw_band, draw_guides, set_log_axes
 
 
 def draw_contrast(tables: Tables, contrast: Contrast | None, narrow: bool) -> Figure:
@@ -62,7 +62,7 @@ def name_laws(
     if contrast.exponential in bands:
         band = bands[contrast.exponential]
         text = write_measured(rows.loc[[contrast.exponential]])
-        color = tables.problems[contrast.exponential].color
+        color = tables.problems[contrast.exponential].ink
         middle = np.sqrt(band["loss"].iloc[-1] * band["loss"].iloc[0])
         time = np.interp(-np.log(middle), -np.log(band["loss"]), band["time"])
         for axes, place in ((left, time / 1.35), (right, time - 0.04 * end)):
@@ -70,7 +70,7 @@ def name_laws(
     powers = [problem for problem in contrast.powers if problem in bands]
     if powers:
         text = write_measured(rows.loc[powers])
-        color = tables.problems[powers[len(powers) // 2]].color
+        color = tables.problems[powers[len(powers) // 2]].ink
         tops = pd.concat([bands[problem] for problem in powers])
         time = np.sqrt(tops["time"].max())
         near = tops[tops["time"].between(time / 1.2, time * 1.2)]

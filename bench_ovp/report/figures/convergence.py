@@ -10,14 +10,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from bench_ovp.report.chart import Chart
-from bench_ovp.report.findings import write_laws
-from bench_ovp.report.labels import slug
-from bench_ovp.report.style import INK, Look, make_panels, place_legend, say_empty
-from bench_ovp.report.tables import Tables, list_rows
+from ..chart import Chart
+from ..findings import write_laws
+from ..labels import slug
+from ..style import INK, MARKERS, Look, make_panels, place_legend, say_empty
+from ..tables import Tables, list_rows
 
 GUIDE = Line2D([], [], color=INK, linestyle=(0, (5, 2.5)), linewidth=0.8, label="law by theory")
-DECADES = 3.0  # that a power law of theory is drawn over, up to the end
 BESIDE = 12.0  # the factor by which it lies below what was measured
 CAPTION = (
     "Left: the loss on logarithmic axes, the median over the seeds with the band that holds 80 % of them; a "
@@ -35,13 +34,10 @@ def draw_band(axes: Axes, band: pd.DataFrame, look: Look, *, x: str = "time", y:
     if y == "loss":
         axes.fill_between(band[x], band["low"], band["high"], color=look.color, alpha=0.2, linewidth=0)
     # Markers spaced by length on the page, and out of step with those of the other lines.
-    start = 0.03 + 0.02 * (hash_place(look) % 6)
-    axes.plot(band[x], band[y], markevery=(start, 0.16), **look.line())
-
-
-def hash_place(look: Look) -> int:
-    """A number that differs between looks and never between Python processes."""
-    return sum(map(ord, look.marker + look.color))
+    start = 0.02 + 0.16 * MARKERS.index(look.marker) / len(MARKERS)
+    axes.plot(band[x], band[y], **look.line() | {"marker": ""})
+    # Above all lines, or a neighbour's would cover them.
+    axes.plot(band[x], band[y], markevery=(start, 0.16), zorder=3, **look.line() | {"linestyle": ""})
 
 
 def draw_guides(axes: Axes, bands: dict[str, pd.DataFrame], rows: pd.DataFrame) -> bool:
@@ -69,7 +65,7 @@ def draw_guides(axes: Axes, bands: dict[str, pd.DataFrame], rows: pd.DataFrame) 
             guided = True
     end = max((band["time"].iloc[-1] for band in bands.values()), default=1.0)
     for rate, constants in slopes.items():
-        t = np.geomspace(end / 10**DECADES, end, 2)
+        t = np.geomspace(max(end / 1000, min(end / 10, end**0.5)), end, 2)  # where a law can have settled
         draw_dashed(axes, t, min(constants) * t**-rate / BESIDE)
         guided = True
     return guided
@@ -103,7 +99,7 @@ def draw_logarithm(axes: Axes, bands: dict[str, pd.DataFrame], tables: Tables, r
         draw_band(axes, late, tables.problems[problem], y="log")
         for row in list_rows(rows.loc[rows.index == problem]):
             if row["law"] == "power":
-                lowest.append(late["log"].iloc[len(late) // 2 :].min())
+                lowest.append(late["log"].iloc[3 * len(late) // 4 :].min())
                 if row["theory_law"] == "power" and np.isfinite(row["theory_value"]):
                     powers.add(row["theory_value"])
     if not axes.lines:
@@ -117,7 +113,7 @@ def draw_logarithm(axes: Axes, bands: dict[str, pd.DataFrame], tables: Tables, r
     axes.yaxis.set_major_locator(MaxNLocator(7))
     if lowest:
         bottom, top = min([*lowest, *(-power for power in powers)]), axes.dataLim.y1
-        axes.set_ylim(1.45 * bottom, min(top + 0.3, 1.0))
+        axes.set_ylim(1.35 * bottom, min(top + 0.3, 1.0))
     axes.set_ylabel(r"$\log_t\,L$")
     axes.set_title("logarithm of the loss to base t")
 

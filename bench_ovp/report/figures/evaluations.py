@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
-from bench_ovp.report.chart import Chart
-from bench_ovp.report.style import COLUMN, DOUBLE, QUIET, place_legend, say_empty
-from bench_ovp.report.tables import TARGET, Tables
+from ..chart import Chart
+from ..style import COLUMN, DOUBLE, QUIET, place_legend, say_empty
+from ..tables import TARGET, Tables
 
 CAPTION = (
     "Evaluations of the gradient, or their equal, until the loss is below the target: the median over the "

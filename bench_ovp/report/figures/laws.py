@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-from bench_ovp.report.chart import Chart
-from bench_ovp.report.labels import count_decimals, write_number
-from bench_ovp.report.style import COLUMN, DOUBLE, INK, QUIET, place_legend, say_empty
-from bench_ovp.report.tables import Tables, list_rows
+from ..chart import Chart
+from ..labels import count_decimals, write_number
+from ..style import COLUMN, DOUBLE, INK, QUIET, place_legend, say_empty
+from ..tables import Tables, list_rows
 
 LINE = 0.135  # inches per row
 KINDS = {"power": r"power laws: p of $t^{-p}$", "exponential": r"exponentials: c of $e^{-c\,t}$"}
@@ -25,7 +25,7 @@ CAPTION = (
 )
 
 
-def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, narrow: bool) -> None:
+def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, lines: int, narrow: bool) -> None:
     """One line per pair under the name of its optimizer."""
     low, high = choose_limits(rows, law)
     place, ticks, names = 0, [], []
@@ -41,7 +41,7 @@ def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, narrow
             ticks.append(place)
             names.append(tables.problems[row["problem"]].name)
             place += 1
-    axes.set_ylim(place - 0.3, -0.7)
+    axes.set_ylim(lines - 0.3, -0.7)
     axes.set_yticks(ticks, names)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
@@ -52,7 +52,7 @@ def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, narrow
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5))
+        axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5, steps=[1, 2, 5, 10]))
     axes.set_xlim(low, high)
     axes.set_title(KINDS[law])
 
@@ -94,7 +94,7 @@ def draw_row(axes: Axes, place: int, row: dict[str, Any], color: str, low: float
         axes.plot([theory], [place], "|", color=INK, markersize=7, markeredgewidth=1.0, zorder=4)
     numbers = [write_number(number, decimals) for number in (value, *bounds)]
     text = f"{numbers[0]}  [{numbers[1]}, {numbers[2]}]" if np.isfinite(bounds).all() else numbers[0]
-    axes.text(1.03, place, text, transform=axes.get_yaxis_transform(), ha="left", va="center",
+    axes.text(1.06, place, text, transform=axes.get_yaxis_transform(), ha="left", va="center",
               fontsize=7, color=QUIET)  # fmt: skip
 
 
@@ -106,7 +106,8 @@ def draw_laws(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
         say_empty(figure.subplots(), "no law was decided")
         return figure
     parts = [data[data["law"] == law] for law in kinds]
-    heights = [LINE * (len(part) + part["optimizer"].nunique()) + 0.1 for part in parts]
+    counts = [len(part) + part["optimizer"].nunique() for part in parts]
+    heights = [LINE * count + 0.1 for count in counts]
     width = COLUMN if narrow or len(kinds) == 1 else DOUBLE
     stacked = width == COLUMN
     height = (sum(heights) + 0.6 * len(kinds)) if stacked else max(heights) + 0.6
@@ -115,9 +116,9 @@ def draw_laws(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
         panels = figure.subplots(len(kinds), 1, squeeze=False, height_ratios=heights).ravel()
     else:
         panels = figure.subplots(1, len(kinds), squeeze=False).ravel()
-    for axes, law, part in zip(panels, kinds, parts, strict=True):
+    for axes, law, part, count in zip(panels, kinds, parts, counts, strict=True):
         axes.spines[["top", "right"]].set_visible(False)
-        draw_forest(axes, tables, part, law, narrow)
+        draw_forest(axes, tables, part, law, count if stacked else max(counts), narrow)
     measured = Line2D(
         [], [], color=QUIET, marker="o", linewidth=1.8, markersize=3.2, label="measured, 95 % interval"
     )

@@ -4,10 +4,10 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from bench_ovp.report.chart import Chart
-from bench_ovp.report.figures.convergence import draw_band, set_log_axes
-from bench_ovp.report.style import make_panels, place_legend, say_empty
-from bench_ovp.report.tables import Tables
+from ..chart import Chart
+from ..style import make_panels, place_legend, say_empty
+from ..tables import Tables
+from .convergence import draw_band, set_log_axes
 
 CAPTION = (
     "The loss against evaluations, which every method pays alike: one panel per problem, one line per "

@@ -4,15 +4,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from bench_ovp.report.chart import Chart
-from bench_ovp.report.labels import count_decimals, set_math, write_law, write_number
-from bench_ovp.report.style import COLUMN, DOUBLE, INK, LAWS, place_legend, say_empty
-from bench_ovp.report.tables import Tables, list_rows
+from ..chart import Chart
+from ..labels import count_decimals, set_math, write_law, write_number
+from ..style import COLUMN, DOUBLE, INK, LAWS, brightness, place_legend, say_empty
+from ..tables import Tables, list_rows
 
 CAPTION = (
     "One tile per pair of problem (row) and optimizer (column). Colour is the law: the bluer, the faster. "
@@ -60,7 +59,7 @@ def draw_overview(tables: Tables, narrow: bool) -> Figure:
         law = row["law"] if row["law"] in LAWS else "undecided"
         seen.add(law)
         axes.add_patch(Rectangle((x + 0.02, y + 0.04), 0.96, 0.92, facecolor=LAWS[law], edgecolor="none"))
-        dark = np.dot(to_rgb(LAWS[law]), (0.299, 0.587, 0.114)) < 0.5
+        dark = brightness(LAWS[law]) < 0.5
         if room > 0.22:
             shared = row["share"] < 1 and law != "undecided"
             style: dict[str, Any] = {"ha": "center", "va": "center", "color": "white" if dark else INK}

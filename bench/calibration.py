@@ -1,0 +1,455 @@
+"""How often the law detector is right, decided and honest, on curves whose law is known.
+
+Usage: python bench/calibration.py [--curves 10000] [--seed 0] [--only FAMILY]
+
+The generator shares nothing with the fitting code: laws are written as plain functions of t,
+and the regime that is visible at the end is read off the noise-free curve.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time as clock
+from collections import defaultdict
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Rng = np.random.Generator
+
+NEAR = 0.2  # a regime is visible where the local slope is within this share of its limit
+
+
+class Truth(NamedTuple):
+    """A noise-free curve: its grid, log L, the law it ends in and the law before."""
+
+    t: Array
+    y: Array
+    law: str
+    value: float = math.nan
+    before: str = ""  # also right while the last law is not yet visible
+    floor: float = 0.0  # announced to the detector
+    clean: bool = False  # no noise is to be added
+
+
+class Outcome(NamedTuple):
+    family: str
+    noise: str
+    grid: str
+    truth: Truth
+    decades: float  # visible, of the last law
+    folds: float
+    law: str
+    value: float
+    low: float
+    high: float
+
+
+# ---- grids ------------------------------------------------------------------------------
+
+
+def log_grid(rng: Rng, decades: float, start: float = 1.0) -> Array:
+    per = rng.choice([10, 20, 40])
+    count = int(decades * per) + 1
+    t = start * 10 ** (np.arange(count) / per)
+    return np.unique(np.round(t)) if rng.random() < 0.5 and start == 1.0 else t
+
+
+def linear_grid(rng: Rng) -> Array:
+    return np.arange(1, int(rng.choice([100, 200, 400, 1000])) + 1).astype(float)
+
+
+def any_grid(rng: Rng, low: float = 1.5, high: float = 8.0) -> Array:
+    if rng.random() < 0.2:
+        return linear_grid(rng) * 10 ** rng.uniform(-2, 2)
+    return log_grid(rng, rng.uniform(low, high), 10 ** rng.choice([0.0, 0.0, rng.uniform(-3, 3)]))
+
+
+def rate_for(rng: Rng, t: Array, low: float = 3.0, high: float = 60.0) -> float:
+    """A rate that makes `low` to `high` e-folds (log-uniform) by the end of the grid."""
+    return math.exp(rng.uniform(math.log(low), math.log(high))) / t[-1]
+
+
+# ---- families -----------------------------------------------------------------------------
+
+
+def exponent(rng: Rng) -> float:
+    return float(rng.uniform(0.5, 6.0))
+
+
+def power(rng: Rng) -> Truth:
+    t, p = any_grid(rng), exponent(rng)
+    return Truth(t, -p * np.log(t), "power", p)
+
+
+def shifted_power(rng: Rng) -> Truth:
+    t, p = any_grid(rng), exponent(rng)
+    shift = t[-1] * 10 ** rng.uniform(-4, -0.5)
+    return Truth(t, -p * np.log(t + shift), "power", p)
+
+
+def power_one_over_t(rng: Rng) -> Truth:
+    t, p = any_grid(rng), exponent(rng)
+    a = rng.uniform(-0.9, 5.0) * t[0]
+    return Truth(t, -p * np.log(t) + np.log1p(a / t), "power", p)
+
+
+def power_slow_correction(rng: Rng) -> Truth:
+    t, p, q = any_grid(rng), exponent(rng), rng.uniform(0.3, 0.8)
+    a = rng.uniform(-0.8, 3.0) * t[0] ** q
+    return Truth(t, -p * np.log(t) + np.log1p(a * t**-q), "power", p)
+
+
+def power_log_correction(rng: Rng) -> Truth:
+    t, p = any_grid(rng), exponent(rng)
+    u = t / t[0]
+    return Truth(t, -p * np.log(t) + np.log1p(rng.uniform(-0.9, 4.0) * np.log(u) / u), "power", p)
+
+
+def exponential_then_power(rng: Rng) -> Truth:
+    t, p = any_grid(rng), exponent(rng)
+    meet = t[0] * (t[-1] / t[0]) ** rng.uniform(0.05, 0.6)
+    c = rng.uniform(5, 20) / meet
+    return Truth(t, np.logaddexp(c * (meet - t), -p * np.log(t / meet)), "power", p, "exponential")
+
+
+def plateau_then_power(rng: Rng) -> Truth:
+    t, p = any_grid(rng, 3), exponent(rng)
+    escape = t[0] * (t[-1] / t[0]) ** rng.uniform(0.1, 0.7)
+    sharp = rng.uniform(1, 4)
+    return Truth(t, -p / sharp * np.log1p((t / escape) ** sharp), "power", p)
+
+
+def broken_power(rng: Rng) -> Truth:
+    t, p = any_grid(rng, 3), exponent(rng)
+    meet = t[0] * (t[-1] / t[0]) ** rng.uniform(0.1, 0.6)
+    return Truth(t, np.logaddexp(-(p + rng.uniform(1, 3)) * np.log(t / meet), -p * np.log(t / meet)), "power", p, "power")
+
+
+def power_step_drop(rng: Rng) -> Truth:
+    t, p = any_grid(rng, 2.5), exponent(rng)
+    drop = t[0] * (t[-1] / t[0]) ** rng.uniform(0.2, 0.5)
+    return Truth(t, -p * np.log(t) - rng.uniform(0.5, 3) * (t > drop), "power", p)
+
+
+def power_best_so_far(rng: Rng) -> Truth:
+    t, p = any_grid(rng), exponent(rng)
+    y = -p * np.log(t) + 0.1 * rng.standard_normal(t.size)
+    return Truth(t, np.minimum.accumulate(y), "power", p, clean=True)
+
+
+def power_damped_oscillation(rng: Rng) -> Truth:
+    t, p = any_grid(rng), exponent(rng)
+    life = t[-1] * 10 ** rng.uniform(-3, -0.8)
+    wave = rng.uniform(0.1, 0.9) * np.exp(-t / life) * np.cos(rng.uniform(3, 30) * t / life + rng.uniform(0, 6))
+    return Truth(t, -p * np.log(t) + np.log1p(wave), "power", p)
+
+
+def power_to_rounding(rng: Rng) -> Truth:
+    t, p = log_grid(rng, rng.uniform(4, 8)), rng.uniform(2, 6)
+    level = -p * math.log(t[0] * (t[-1] / t[0]) ** rng.uniform(0.5, 1.2))
+    level = min(level, math.log(1e-13))
+    y = np.logaddexp(-p * np.log(t), level + 0.3 * rng.standard_normal(t.size))
+    return Truth(t, y, "power", p, floor=math.exp(level) if rng.random() < 0.5 else 0.0)
+
+
+def exponential(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 4)
+    c = rate_for(rng, t)
+    return Truth(t, -c * t, "exponential", c)
+
+
+def exponential_transient(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 4)
+    c = rate_for(rng, t)
+    y = np.logaddexp(-c * t, rng.uniform(-2, 4) - c * rng.uniform(3, 30) * t)
+    return Truth(t, y, "exponential", c)
+
+
+def exponential_close_modes(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 4)
+    c = rate_for(rng, t, 8, 60)
+    return Truth(t, np.logaddexp(-c * t, rng.uniform(-2, 2) - c * rng.uniform(1.3, 3) * t), "exponential", c)
+
+
+def exponential_floor(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 4)
+    level = rng.uniform(-33, -12) * math.log(10)
+    c = -level / (t[-1] * rng.uniform(0.4, 1.3))
+    announced = rng.random() < 0.5
+    floor = math.exp(level)
+    loss = np.exp(-c * t)
+    if announced:  # a square of a deviation known to ±√floor
+        loss = (np.sqrt(loss) + math.sqrt(floor) * rng.standard_normal(t.size)) ** 2
+    else:
+        loss = loss + floor * np.exp(0.3 * rng.standard_normal(t.size))
+    return Truth(t, np.log(loss), "exponential", c, floor=floor if announced else 0.0)
+
+
+def power_then_exponential(rng: Rng) -> Truth:
+    t, p = any_grid(rng, 2, 6), rng.uniform(0.5, 4)
+    c = rate_for(rng, t, 1, 60)
+    return Truth(t, -p * np.log(t) - c * t, "exponential", c, "power")
+
+
+def power_until_exponential(rng: Rng) -> Truth:
+    t, p = any_grid(rng, 2, 6), rng.uniform(0.5, 4)
+    c = rate_for(rng, t, 10, 60)
+    meet = rng.uniform(0.05, 0.7) * t[-1]
+    return Truth(t, -np.logaddexp(p * np.log(t / meet), c * (t - meet)), "exponential", c, "power")
+
+
+def exponential_prefactor(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 4)
+    c = rate_for(rng, t, 10, 60)
+    return Truth(t, rng.uniform(-3, 2) * np.log(t) - c * t, "exponential", c, "power")
+
+
+def plateau_then_exponential(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 4)
+    c = rate_for(rng, t, 10, 80)
+    return Truth(t, -np.logaddexp(0.0, c * (t - rng.uniform(0.1, 0.6) * t[-1])), "exponential", c, "stalled")
+
+
+def exponential_oscillation(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 3)
+    c = rate_for(rng, t, 8, 60)
+    omega = c * rng.uniform(0.5, 5)
+    return Truth(t, -c * t + np.log1p(rng.uniform(0.1, 0.95) * np.cos(omega * t + rng.uniform(0, 6))), "exponential", c)
+
+
+def exponential_step_drop(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 3)
+    c = rate_for(rng, t, 10, 60)
+    at = rng.uniform(0.2, 0.6) * t[-1]
+    return Truth(t, -c * t - c * rng.uniform(0.5, 3) * np.minimum(t - at, 0), "exponential", c, "exponential")
+
+
+def exponential_best_so_far(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 4)
+    c = rate_for(rng, t, 6, 60)
+    return Truth(t, np.minimum.accumulate(-c * t + 0.1 * rng.standard_normal(t.size)), "exponential", c, clean=True)
+
+
+def limit_by_power(rng: Rng) -> Truth:
+    t, p = any_grid(rng, 2.5), rng.uniform(0.5, 4)
+    meet = t[0] * (t[-1] / t[0]) ** rng.uniform(0.2, 1.1)
+    meet = min(meet, t[0] * 10 ** (9 / p))  # a limit far lower is rounding
+    return Truth(t, np.logaddexp(-p * np.log(t / meet), 0.0), "stalled", 0.0, "power")
+
+
+def limit_by_exponential(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 4)
+    c = rate_for(rng, t, 5, 100)
+    return Truth(t, np.logaddexp(rng.uniform(3, 15) - c * t, 0.0), "stalled", 0.0, "exponential")
+
+
+def gaussian_decay(rng: Rng) -> Truth:
+    t = any_grid(rng, 1.5, 3)
+    a = rng.uniform(15, 60) / t[-1] ** 2
+    return Truth(t, -a * t**2, "superexponential")
+
+
+def newton(rng: Rng) -> Truth:
+    y = [rng.uniform(-3, -0.5)]
+    while y[-1] > -75 and len(y) < 12:
+        y.append(2 * y[-1] - rng.uniform(0, 1))
+    y[-1] = max(y[-1], -math.inf) if rng.random() < 0.5 else -math.inf
+    return Truth(np.arange(1.0, len(y) + 1), np.array(y), "superexponential", clean=True)
+
+
+def constant(rng: Rng) -> Truth:
+    t = any_grid(rng)
+    return Truth(t, np.full(t.size, rng.uniform(-20, 5)), "stalled", 0.0)
+
+
+def growth(rng: Rng) -> Truth:
+    t = any_grid(rng)
+    return Truth(t, rng.uniform(3, 30) * (t / t[-1]) ** rng.uniform(0.5, 2), "diverged")
+
+
+def white_noise(rng: Rng) -> Truth:
+    t = any_grid(rng)
+    return Truth(t, rng.uniform(0.1, 2) * rng.standard_normal(t.size), "none", clean=True)
+
+
+def random_walk(rng: Rng) -> Truth:
+    t = any_grid(rng)
+    y = np.cumsum(rng.uniform(0.02, 0.5) * rng.standard_normal(t.size))
+    return Truth(t, y, "none", clean=True)
+
+
+def stretched(rng: Rng) -> Truth:
+    t, g = any_grid(rng), rng.uniform(0.25, 0.7)
+    return Truth(t, -math.exp(rng.uniform(math.log(3), math.log(60))) * (t / t[-1]) ** g, "none")
+
+
+def log_decay(rng: Rng) -> Truth:
+    t = any_grid(rng, 2, 8)
+    return Truth(t, -rng.uniform(0.5, 4) * np.log(np.log(math.e * t / t[0] + rng.uniform(0, 10))), "none")
+
+
+def garbage(rng: Rng) -> Truth:
+    """A decay that an integrator loses at its tolerance: below it, the loss wanders."""
+    t = log_grid(rng, rng.uniform(4, 8))
+    p = rng.uniform(1, 5)
+    lost = t[0] * (t[-1] / t[0]) ** rng.uniform(0.2, 0.6)
+    walk = np.cumsum(rng.uniform(0.1, 0.8) * rng.standard_normal(t.size))
+    level = -p * math.log(lost)
+    y = np.where(t < lost, -p * np.log(t), level + walk - walk[np.searchsorted(t, lost) - 1])
+    floor = math.exp(level)
+    return Truth(t, y, "none", before="power", floor=floor, clean=True)
+
+
+FAMILIES: dict[str, Callable[[Rng], Truth]] = {
+    f.__name__: f
+    for f in (
+        power, shifted_power, power_one_over_t, power_slow_correction, power_log_correction, exponential_then_power,
+        plateau_then_power, broken_power, power_step_drop, power_best_so_far, power_damped_oscillation,
+        power_to_rounding, exponential, exponential_transient, exponential_close_modes, exponential_floor,
+        power_then_exponential, power_until_exponential, exponential_prefactor, plateau_then_exponential,
+        exponential_oscillation, exponential_step_drop, exponential_best_so_far, limit_by_power, limit_by_exponential,
+        gaussian_decay, newton, constant, growth, white_noise, random_walk, stretched, log_decay, garbage,
+    )
+}  # fmt: skip
+CONTROLS = ("white_noise", "random_walk", "stretched", "log_decay", "garbage")
+
+
+# ---- noise, truth, score --------------------------------------------------------------------
+
+NOISES = ("none", "1%", "3%", "5%", "ar 1%", "ar 3%", "ar 5%")
+
+
+def noisy(rng: Rng, y: Array, noise: str) -> Array:
+    """y with multiplicative noise on L, white or AR(1)."""
+    if noise == "none":
+        return y
+    sigma = float(noise.split()[-1][:-1]) / 100
+    e = rng.standard_normal(y.size)
+    if noise.startswith("ar"):
+        rho = rng.uniform(0.3, 0.9)
+        for i in range(1, e.size):
+            e[i] = rho * e[i - 1] + math.sqrt(1 - rho**2) * e[i]
+    return y + sigma * e
+
+
+def visible(truth: Truth, smooth: Truth) -> tuple[float, float]:
+    """Decades and e-folds over which the last law is near its limit, from the curve without noise."""
+    t, y = smooth.t, smooth.y
+    if truth.law not in ("power", "exponential") or not np.all(np.isfinite(y)) or t.size < 3:
+        return math.nan, math.nan
+    x = np.log(t) if truth.law == "power" else t
+    slope = -np.gradient(y, x)
+    away = np.flatnonzero(np.abs(slope - truth.value) > NEAR * truth.value)
+    first = int(away[-1]) + 1 if away.size else 0
+    if first >= t.size:
+        return 0.0, 0.0
+    return math.log10(t[-1] / t[first]), float(y[first] - y[-1])
+
+
+def accepted(truth: Truth, decades: float, folds: float, family: str) -> set[str]:
+    """The laws that are right for this curve."""
+    right = {truth.law, "undecided"}
+    if truth.law == "power" and decades < 1 or truth.law == "exponential" and folds < 3:
+        right.add(truth.before)
+    if family.startswith("limit"):
+        level = truth.y[-1]  # ends within 10% of its limit for a decade, or the limit is not yet the last regime
+        late = truth.y[np.searchsorted(truth.t, truth.t[-1] / 10)]
+        if late - level > 0.1:
+            right.add(truth.before)
+    if family == "garbage":
+        right.add("power")
+    return right
+
+
+def simulate(family: str, noise: str, rng: Rng, fit: Callable[..., object]) -> Outcome:
+    truth = FAMILIES[family](rng)
+    y = truth.y if truth.clean else noisy(rng, truth.y, noise)
+    with np.errstate(all="ignore"):
+        rate = fit(truth.t, np.exp(y), floor=truth.floor)
+    if family in ("power_best_so_far", "power_to_rounding"):
+        smooth = truth._replace(y=-truth.value * np.log(truth.t))
+    elif family in ("exponential_best_so_far", "exponential_floor", "exponential_oscillation"):
+        smooth = truth._replace(y=-truth.value * truth.t)
+    else:
+        smooth = truth
+    decades, folds = visible(truth, smooth)
+    grid = "linear" if truth.t[1] - truth.t[0] > 0.99 * (truth.t[-1] - truth.t[-2]) else "log"
+    return Outcome(family, noise, grid, truth, decades, folds, rate.law, rate.value, rate.low, rate.high)  # type: ignore[attr-defined]
+
+
+def summarize(outcomes: list[Outcome]) -> None:
+    """Print the tables."""
+    groups = defaultdict(list)
+    for o in outcomes:
+        groups[o.family].append(o)
+    print(f"{'family':26} {'curves':>6} {'decided':>8} {'correct':>8} {'covered':>8} {'width':>7}  wrong verdicts")
+    right = total = 0
+    for family, group in groups.items():
+        decided = [o for o in group if o.law != "undecided"]
+        correct = [o for o in decided if o.law in accepted(o.truth, o.decades, o.folds, family)]
+        valued = [o for o in correct if o.law == o.truth.law and o.law in ("power", "exponential")]
+        covered = np.mean([o.low <= o.truth.value <= o.high for o in valued]) if valued else math.nan
+        width = np.median([(o.high - o.low) / o.truth.value for o in valued]) if valued else math.nan
+        wrong = [o for o in decided if o.law not in accepted(o.truth, o.decades, o.folds, family)]
+        if family in CONTROLS:
+            wrong = [o for o in wrong if o.law in ("power", "exponential")]
+        else:
+            right, total = right + len(decided) - len(wrong), total + len(decided)
+        share = 1 - len(wrong) / max(1, len(decided) if family not in CONTROLS else len(group))
+        kinds = ", ".join(f"{o.law}@{o.noise}/{o.grid}" for o in wrong[:4])
+        print(
+            f"{family:26} {len(group):6} {len(decided) / len(group):8.3f} {share:8.4f} {covered:8.3f} {width:7.4f}  {kinds}"
+        )
+    print(f"laws right among decided (controls apart): {right}/{total} = {right / max(1, total):.4f}")
+    _share("noise-free powers, two visible decades", outcomes, "none", "power", 2)
+    _share("powers at 3%, three visible decades", outcomes, "3%", "power", 3)
+    _share("exponentials at 1%, 8 e-folds", outcomes, "1%", "exponential", 8)
+    wide = [
+        o.high - o.low
+        for o in outcomes
+        if o.truth.law == o.law == "power" and o.decades >= 3 and o.noise in ("none", "1%", "ar 1%")
+    ]
+    print(f"median width of powers, three visible decades, noise to 1%: {np.median(wide):.4f} ({len(wide)})")
+
+
+def _share(what: str, outcomes: list[Outcome], noise: str, law: str, least: float) -> None:
+    seen = [
+        o
+        for o in outcomes
+        if o.truth.law == law and o.noise == noise and (o.decades if law == "power" else o.folds) >= least
+    ]
+    by_family = defaultdict(list)
+    for o in seen:
+        by_family[o.family].append(o.law == law)
+    low = sorted((float(np.mean(v)), k) for k, v in by_family.items())[:3]
+    share = np.mean([o.law == law for o in seen]) if seen else math.nan
+    print(f"decided, {what}: {share:.3f} of {len(seen)}; lowest " + ", ".join(f"{k} {v:.2f}" for v, k in low))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--curves", type=int, default=10000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="*", default=list(FAMILIES))
+    options = parser.parse_args()
+    from bench_ovp.rates import fit_rate
+
+    seeds = np.random.SeedSequence(options.seed).spawn(options.curves)
+    began = clock.perf_counter()
+    outcomes = []
+    names = options.only
+    for i, seed in enumerate(seeds):
+        rng = np.random.default_rng(seed)
+        outcomes.append(simulate(names[i % len(names)], NOISES[i // len(names) % len(NOISES)], rng, fit_rate))
+    seconds = clock.perf_counter() - began
+    summarize(outcomes)
+    print(f"{options.curves} curves in {seconds:.0f} s, {1e3 * seconds / options.curves:.1f} ms each")
+
+
+if __name__ == "__main__":
+    main()

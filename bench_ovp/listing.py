@@ -1,0 +1,183 @@
+"""What the commands print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from .errors import InputError
+from .optimizers import DriverMethod, Method
+from .parameters import Parameter, nearest
+from .problems import ProblemDefinition, description_of, parameters_of
+from .registry import Registry, installed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def list_all(what: str | None) -> str:
+    """Problems, optimizers and plug-ins, or one of the three, a line each."""
+    registry = installed()
+    sections = {
+        "problems": [(n, description_of(p).summary) for n, p in registry.problems.items()],
+        "optimizers": [(n, m.description.summary) for n, m in registry.methods.items()],
+        "plugins": [(p.name, p.error or f"{p.distribution} {p.version}: {_offer(p)}") for p in registry.plugins],
+    }
+    if what is not None:
+        return columns(sections[what])
+    return "\n\n".join(f"{name}\n{columns(rows, indent='  ')}" for name, rows in sections.items())
+
+
+def show_one(name: str) -> str:
+    """All that is known of one problem or optimizer.
+
+    Errors:
+        InputError: nothing is called so.
+    """
+    registry = installed()
+    if name in registry.problems:
+        return _show_problem(registry, registry.problems[name])
+    if name in registry.methods:
+        return _show_method(registry, registry.methods[name])
+    known = [*registry.problems, *registry.methods]
+    raise InputError(f"no problem or optimizer is called {name!r}{nearest(name, known)}")
+
+
+def describe_plan(file: Path, results: Path, seeds: int | None, only: Sequence[str]) -> str:
+    """The cells of a suite, what is stored of each, and how long the rest may take."""
+    from .store import FILE, Store
+    from .suite_run import plan_suite
+    from .work import estimate_seconds
+
+    registry = installed()
+    suite, cells = plan_suite(file, registry, seeds, only)
+    folder = results / suite.name
+    stored: dict[str, int] = {}
+    if (folder / FILE).is_file():
+        with Store(folder) as store:
+            stored = {cell.label: len(store.finished(cell)) for cell in cells}
+    rows, total, unknown = [], 0.0, 0
+    for cell in cells:
+        have, all_runs = stored.get(cell.label, 0), len(cell.seeds)
+        told = "stored"
+        if have < all_runs:
+            seconds = estimate_seconds(cell, *cell.revive(registry))
+            told = "time unknown (a flow)" if seconds is None else f"about {seconds * (1 - have / all_runs):.1f} s"
+            total += 0.0 if seconds is None else seconds * (1 - have / all_runs)
+            unknown += seconds is None
+        rows.append((cell.label, f"{have}/{all_runs} runs stored", told))
+    rest = f", and {unknown} cells of unknown time" if unknown else ""
+    return f"{columns(rows)}\n{len(cells)} cells; about {total:.0f} s of one core{rest}; nothing was run"
+
+
+def ranking_table(ranking: pd.DataFrame) -> str:
+    """The ranking as text, a block per problem."""
+    if not len(ranking):
+        return "no finished runs yet"
+    blocks = []
+    for problem, group in ranking.groupby("problem", sort=False):
+        rows = [
+            (str(row.rank), row.optimizer, formula(row.law, row.value, row.low, row.high), _verdict(row))
+            for row in group.itertuples()
+        ]
+        blocks.append(f"{problem}\n{columns(rows, indent='  ')}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def formula(law: str, value: float, low: float, high: float) -> str:
+    """A law as people write it, with its interval."""
+    if law in ("power", "exponential"):
+        shape = f"t^-{value:.3f}" if law == "power" else f"exp(-{value:.4g} t)"
+        return f"{shape}  ({low:.4g} to {high:.4g})"
+    return law
+
+
+def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:
+    """Rows as aligned text."""
+    if not rows:
+        return f"{indent}(none)"
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(f"{indent}{line.rstrip()}" for line in lines)
+
+
+def _verdict(row: Any) -> str:
+    told = []
+    if row.theory_law:
+        value = "" if math.isnan(row.theory_value) else f" {row.theory_value:.4g}"
+        told.append(f"{'agrees with' if row.agrees else 'NOT'} {row.theory_law}{value}")
+    if row.share < 1:
+        told.append(f"{row.share:.0%} of {row.seeds} seeds")
+    return "; ".join(told)
+
+
+def _offer(plugin: Any) -> str:
+    return ", ".join((*plugin.problems, *plugin.optimizers))
+
+
+def _show_problem(registry: Registry, definition: type[ProblemDefinition]) -> str:
+    said = description_of(definition)
+    lines = [definition.name, f"  {said.summary}", *_body(said.body), "", "parameters"]
+    lines.append(_parameters(parameters_of(definition)))
+    problem = registry.problem(definition.name)
+    rows = []
+    for name, method in registry.methods.items():
+        optimizer = registry.optimizer(name)
+        theory = problem.theory(method.family, optimizer.parameters)
+        if theory:
+            value = "" if math.isnan(theory.value) else f" {theory.value:.6g}"
+            rows.append((name, f"{theory.law}{value}", theory.source))
+    lines += ["", "theory, at the defaults", columns(rows, indent="  ")]
+    return "\n".join([*lines, *_source(said.source), *_home(registry, "problem", definition.name)])
+
+
+def _show_method(registry: Registry, method: Method) -> str:
+    said = method.description
+    lines = [method.name, f"  {said.summary}", *_body(said.body), "", "parameters"]
+    lines.append(_parameters(method.parameters))
+    clock = {"lr": "lr·iteration", "iteration": "the iteration", "time": "the t of the flow"}[method.clock]
+    form = "a driver, which owns its loop" if isinstance(method, DriverMethod) else "a step, which the host repeats"
+    facts = [("form", form), ("clock", f"time is {clock}")]
+    facts.append(("symmetry", "commutes with rotations" if method.rotation_equivariant else "none declared"))
+    lines += ["", columns(facts, indent="  ")]
+    return "\n".join([*lines, *_source(said.source), *_home(registry, "optimizer", method.name)])
+
+
+def _parameters(parameters: Sequence[Parameter]) -> str:
+    rows = [
+        (p.name, "required" if p.required else f"= {_default(p.default)}", _limits(p.annotation), p.description)
+        for p in parameters
+    ]
+    return columns(rows, indent="  ")
+
+
+def _default(value: Any) -> str:
+    return "drawn or none" if value is None else str(value)
+
+
+def _limits(annotation: Any) -> str:
+    """The limits of a number, from its annotation: "> 0", "in [0, 1)"."""
+    signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+    return ", ".join(
+        f"{sign} {getattr(part, name)}"
+        for part in get_args(annotation)
+        for name, sign in signs.items()
+        if hasattr(part, name)
+    )
+
+
+def _body(text: str) -> list[str]:
+    return ["", *(f"  {line}".rstrip() for line in text.splitlines())] if text else []
+
+
+def _source(text: str) -> list[str]:
+    return ["", f"source: {text}"] if text else []
+
+
+def _home(registry: Registry, kind: str, name: str) -> list[str]:
+    for plugin in registry.plugins:
+        if name in (plugin.problems if kind == "problem" else plugin.optimizers):
+            return [f"plug-in: {plugin.name}, of {plugin.distribution} {plugin.version}"]
+    return []

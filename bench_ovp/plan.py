@@ -1,0 +1,182 @@
+"""From a suite to its cells, and from cells to tasks: plain data that any process can be handed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .checkpoints import Horizon, StopRule
+from .optimizers import DriverMethod, Optimizer
+from .parameters import load_matrix
+from .problems import Problem
+from .registry import Registry
+
+if TYPE_CHECKING:
+    from .suite import Suite
+
+NUMERICS = ("checkpoints.py", "oracle.py", "optimizers.py", "problems.py", "trace.py", "integrate")
+LIBRARIES = ("numpy", "scipy", "numba")
+RUNS_PER_STEP_TASK = 16
+RUNS_PER_DRIVER_TASK = 2
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A problem with an optimizer, for some seeds.
+
+    Args:
+        problem, optimizer: names and given parameters.
+        problem_label, optimizer_label: how tables call them; `alias` is a label that the user chose.
+        seeds: a run each.
+        horizon, stop, per_decade: see `checkpoints`.
+        key: digest of all that defines the numbers of one seed's trace, save the horizon and the target.
+    """
+
+    problem: tuple[str, dict[str, Any]]
+    optimizer: tuple[str, dict[str, Any]]
+    problem_label: str
+    optimizer_label: str
+    alias: str | None
+    seeds: tuple[int, ...]
+    horizon: Horizon
+    stop: StopRule
+    per_decade: int
+    key: str
+
+    @property
+    def label(self) -> str:
+        """PROBLEM x OPTIMIZER."""
+        return f"{self.problem_label} x {self.optimizer_label}"
+
+    @property
+    def limits(self) -> str:
+        """The horizon and the target, as text: with `key` and a seed it names a stored run."""
+        h = self.horizon
+        return json.dumps([h.iterations, h.time, h.evaluations, self.stop.loss])
+
+    def with_seeds(self, seeds: Iterable[int]) -> Cell:
+        """The same cell for other seeds."""
+        return replace(self, seeds=tuple(seeds))
+
+    def revive(self, registry: Registry) -> tuple[Problem, Optimizer]:
+        """The problem and the optimizer that the names stand for."""
+        name, given = self.problem
+        method, values = self.optimizer
+        return registry.problem(name, **given), registry.optimizer(method, self.alias, **values)
+
+
+def list_cells(suite: Suite, registry: Registry) -> list[Cell]:
+    """The cells of a suite, optimizers fastest."""
+    cells = []
+    labelled = [(optimizer, optimizer.label) for optimizer in suite.optimizers]
+    for problem in suite.problems:
+        problem_label = problem.label
+        for optimizer, optimizer_label in labelled:
+            horizon, stop = suite.rules(problem_label, optimizer_label)
+            cells.append(
+                Cell(
+                    (problem.name, dict(problem.given)),
+                    (optimizer.name, dict(optimizer.given)),
+                    problem_label,
+                    optimizer_label,
+                    optimizer.alias,
+                    suite.seeds,
+                    horizon,
+                    stop,
+                    suite.per_decade,
+                    cell_key(problem, optimizer, suite.per_decade, registry),
+                )
+            )
+    return cells
+
+
+def list_tasks(cell: Cell, registry: Registry) -> Iterator[Cell]:
+    """Parts of a cell that are worth a process's while; a run's bits do not depend on how it is cut."""
+    method = registry.methods[cell.optimizer[0]]
+    alone = isinstance(method, DriverMethod) and not method.batched
+    size = RUNS_PER_DRIVER_TASK if alone else RUNS_PER_STEP_TASK
+    for first in range(0, len(cell.seeds), size):
+        yield cell.with_seeds(cell.seeds[first : first + size])
+
+
+def weight(cell: Cell, problem: Problem) -> float:
+    """A guess at the cost of a cell, for the order of work and the time left; in no particular unit."""
+    n, d = problem.start([0]).shape[1:]
+    iterations = cell.horizon.iterations or cell.horizon.evaluations
+    if cell.optimizer[0] and iterations is None or cell.horizon.time is not None and iterations is None:
+        return len(cell.seeds) * (20.0 + (n * min(d, n + 1)) ** 2.0)
+    return len(cell.seeds) * (iterations or 1) * (n * n * min(d, n + 1) + 20.0) * 1e-6
+
+
+def cell_key(problem: Problem, optimizer: Optimizer, per_decade: int, registry: Registry) -> str:
+    """The digest of what defines a trace; neither seeds, horizon, paths, labels nor limits of time."""
+    defines = {
+        "problem": [problem.name, {k: _content(v) for k, v in problem.parameters.items()}],
+        "optimizer": [optimizer.name, {k: _content(v) for k, v in optimizer.parameters.items()}],
+        "per_decade": per_decade,
+        "sources": [
+            source_digest(registry.module_of("problem", problem.name)),
+            source_digest(registry.module_of("optimizer", optimizer.name)),
+            numerics_digest(),
+        ],
+        "libraries": [version(library) for library in LIBRARIES],
+    }
+    return hashlib.sha256(json.dumps(defines, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def source_digest(module: str) -> str:
+    """The digest of a plug-in's source: its whole package, or its file."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return module
+    home = Path(spec.origin)
+    return _digest_files(home.parent.rglob("*.py") if home.name == "__init__.py" else [home])
+
+
+@cache
+def numerics_digest() -> str:
+    """The digest of the host's own numerics."""
+    here = Path(__file__).parent
+    return _digest_files(
+        file for name in NUMERICS for file in ([here / name] if name.endswith(".py") else (here / name).glob("*.py"))
+    )
+
+
+@cache
+def rates_digest() -> str:
+    """The digest of the law detector, on which stored fits depend."""
+    return _digest_files((Path(__file__).parent / "rates").glob("*.py"))
+
+
+def _digest_files(files: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for file in sorted(files):
+        total.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def _content(value: Any) -> Any:
+    """A parameter's value as JSON; a matrix file by what is in it."""
+    if isinstance(value, Path):
+        return load_matrix(value)
+    if isinstance(value, list | tuple):
+        return [_content(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def missing_labels(cells: Sequence[Cell], done: Iterable[tuple[str, int, str]]) -> list[str]:
+    """The labels of cells that lack a run; `done` holds (key, seed, limits)."""
+    have = set(done)
+    return [
+        cell.label
+        for cell in cells
+        if any((cell.key, seed, cell.limits) not in have for seed in cell.seeds)
+    ]

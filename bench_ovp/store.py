@@ -1,0 +1,167 @@
+"""Finished runs on disk: one SQLite file per suite, addressed by what defines their numbers.
+
+SQLite because a million runs are one file, a commit is atomic and durable, and two readers do no harm. Columns
+of numbers are stored as an .npy image without pickle, beside their digest; a row that does not match it is
+treated as absent, and named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .plan import Cell, rates_digest
+from .rates import Evidence, Rate
+from .trace import Run
+
+SCHEMA = 1
+FILE = "runs.sqlite"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run, its fit, and how it was computed."""
+
+    run: Run
+    rate: Rate
+    engine: str
+
+
+class Store:
+    """The runs of one suite. Use it as a context.
+
+    Args:
+        folder: of the suite's results; made where it is absent.
+    Errors:
+        InputError: the file there is of another version of this program, or no store at all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / FILE
+        self.damaged: list[str] = []
+        try:
+            self._db = sqlite3.connect(self.path, timeout=30.0)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"{self.path}: {error}; move the file away to start afresh") from None
+
+    def _prepare(self) -> None:
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found not in (0, SCHEMA):
+            raise InputError(f"{self.path} has schema {found}, this program reads {SCHEMA}; use another --results")
+        with self._db:
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS runs (key TEXT, seed INTEGER, limits TEXT, wall REAL, facts TEXT,"
+                " columns BLOB, digest TEXT, rates TEXT, rate TEXT, PRIMARY KEY (key, seed, limits))"
+            )
+            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def save(self, cell: Cell, outcomes: Iterable[Outcome]) -> None:
+        """Store runs of a cell, all or none; a failed run is a result but is not kept."""
+        rows = []
+        for outcome in outcomes:
+            run = outcome.run
+            if run.status == "failed":
+                continue
+            facts = json.dumps(
+                {
+                    "status": run.status,
+                    "reason": run.reason,
+                    "names": list(run.rows),
+                    "iterations": run.iterations,
+                    "evaluations": run.evaluations,
+                    "seconds": run.seconds,
+                    "engine": outcome.engine,
+                }
+            )
+            columns = _pack(run)
+            digest = _digest(cell.key, run.seed, cell.limits, facts, columns)
+            wall = cell.stop.wall
+            fitted = json.dumps(asdict(outcome.rate))
+            rows.append((cell.key, run.seed, cell.limits, wall, facts, columns, digest, rates_digest(), fitted))
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?)", rows)
+
+    def finished(self, cell: Cell) -> set[int]:
+        """Which of the cell's seeds need not run: stored, sound, and not timed out under a lower limit."""
+        return set(self.load(cell))
+
+    def load(self, cell: Cell, timed_out: bool = False) -> dict[int, tuple[Run, Rate | None, str]]:
+        """The stored runs of a cell by seed: the run, its fit (None where the detector has changed), its engine.
+
+        Args:
+            cell: whose runs.
+            timed_out: whether to include runs that a lower limit of time cut short.
+        """
+        found = {}
+        query = "SELECT seed, wall, facts, columns, digest, rates, rate FROM runs WHERE key = ? AND limits = ?"
+        wanted = set(cell.seeds)
+        with closing(self._db.execute(query, (cell.key, cell.limits))) as rows:
+            for seed, wall, facts, columns, digest, rates, rate in rows:
+                if seed not in wanted:
+                    continue
+                if digest != _digest(cell.key, seed, cell.limits, facts, columns):
+                    self.damaged.append(f"{cell.label}, seed {seed}")
+                    continue
+                known = json.loads(facts)
+                cut = known["status"] == "timeout" and (
+                    cell.stop.wall is None or (wall is not None and cell.stop.wall > wall)
+                )
+                if cut and not timed_out:
+                    continue
+                fit = _rate(json.loads(rate)) if rates == rates_digest() else None
+                found[seed] = (_unpack(seed, known, columns), fit, known["engine"])
+        return found
+
+
+def _pack(run: Run) -> bytes:
+    image = io.BytesIO()
+    table = np.array(list(run.rows.values()), dtype=np.float64) if run.rows else np.empty((0, 0))
+    np.lib.format.write_array(image, table, allow_pickle=False)
+    return image.getvalue()
+
+
+def _unpack(seed: int, facts: dict[str, Any], columns: bytes) -> Run:
+    table = np.lib.format.read_array(io.BytesIO(columns), allow_pickle=False)
+    rows = dict(zip(facts["names"], table, strict=True))
+    return Run(
+        seed,
+        facts["status"],
+        facts["reason"],
+        rows,
+        facts["iterations"],
+        facts["evaluations"],
+        facts["seconds"],
+    )
+
+
+def _rate(fields: dict[str, Any]) -> Rate:
+    evidence = tuple(Evidence(*entry) for entry in fields.pop("evidence"))
+    return Rate(**fields, evidence=evidence)
+
+
+def _digest(key: str, seed: int, limits: str, facts: str, columns: bytes) -> str:
+    head = json.dumps([key, seed, limits, facts]).encode()
+    return hashlib.sha256(head + columns).hexdigest()

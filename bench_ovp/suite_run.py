@@ -1,0 +1,227 @@
+"""A suite from its file to its tables and report; what `bench-ovp suite` and `report` do."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .engine import Progress, run_missing
+from .errors import InputError
+from .optimizers import Optimizer
+from .plan import Cell, list_cells, missing_labels
+from .problems import Problem
+from .progress import Silent
+from .provenance import describe_run
+from .registry import Registry, installed
+from .store import FILE, Outcome, Store
+from .suite import Suite, cell_label, matches, read_suite
+from .trace import Trace
+from .work import fit_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUITE_FILE = "suite.yaml"  # kept beside the store, so that a report can be redrawn from the folder alone
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of a suite.
+
+    Args:
+        folder: of its results.
+        page: the report, if one was drawn.
+        runs, ranking: the tables.
+        unsound: runs that failed or timed out.
+        missing: labels of cells that are not finished.
+    """
+
+    folder: Path
+    page: Path | None
+    runs: pd.DataFrame
+    ranking: pd.DataFrame
+    unsound: int
+    missing: tuple[str, ...]
+
+
+def plan_suite(
+    path: Path, registry: Registry, seeds: int | None = None, only: Sequence[str] = ()
+) -> tuple[Suite, list[Cell]]:
+    """Read a suite and list its cells.
+
+    Args:
+        path: of the suite file.
+        registry: of the plug-ins.
+        seeds: overrides the file's, 0 … seeds − 1.
+        only: globs over "PROBLEM x OPTIMIZER"; empty for all.
+    Errors:
+        InputError: the file is wrong, or nothing matches.
+    """
+    suite = read_suite(path, registry)
+    if seeds is not None:
+        suite = replace(suite, seeds=tuple(range(seeds)))
+    cells = list_cells(suite, registry)
+    if only:
+        cells = [cell for cell in cells if any(matches(glob, cell.label) for glob in only)]
+        if not cells:
+            known = cell_label(suite.problems[0].label, suite.optimizers[0].label)
+            raise InputError(f"--only {' '.join(only)}: no cell matches; cells are called like {known!r}")
+    return suite, cells
+
+
+def run_suite(
+    path: Path,
+    results: Path,
+    *,
+    jobs: int | None = None,
+    executor: str = "process",
+    seeds: int | None = None,
+    only: Sequence[str] = (),
+    report: bool = True,
+    progress: Progress | None = None,
+) -> Finished:
+    """Run what is missing of a suite, then write tables and report.
+
+    Args:
+        path: of the suite file.
+        results: where folders of results live.
+        jobs, executor: see `executors`.
+        seeds, only: see `plan_suite`.
+        report: whether to draw figures and page.
+        progress: is told what happens.
+    Errors:
+        InputError: the suite cannot be run as it is written; nothing was touched.
+    """
+    registry = installed()
+    suite, cells = plan_suite(path, registry, seeds, only)
+    folder = results / suite.name
+    started = _now()
+    with Store(folder) as store:
+        _write(folder / SUITE_FILE, suite.text.encode())
+        broken = run_missing(cells, store, registry, progress or Silent(), jobs, executor)
+        return write_results(folder, suite, cells, store, registry, broken, started, report)
+
+
+def redraw(folder: Path, results_name: str = "results") -> Finished:
+    """Tables and report again, from what is stored; runs nothing.
+
+    Errors:
+        InputError: the folder holds no results.
+    """
+    if not (folder / FILE).is_file() or not (folder / SUITE_FILE).is_file():
+        raise InputError(
+            f"{folder} holds no results of a suite; name a folder such as {results_name}/paper, made by `bench-ovp suite`"
+        )
+    registry = installed()
+    suite, cells = plan_suite(folder / SUITE_FILE, registry)
+    with Store(folder) as store:
+        return write_results(folder, suite, cells, store, registry, {}, None, report=True)
+
+
+def write_results(
+    folder: Path,
+    suite: Suite,
+    cells: Sequence[Cell],
+    store: Store,
+    registry: Registry,
+    broken: dict[tuple[str, int, str], Outcome],
+    started: str | None,
+    report: bool,
+) -> Finished:
+    """Write the tables, provenance and, if wanted, the report of whatever is stored."""
+    from .tables import ranking_frame, runs_frame, trace_frame
+
+    entries: list[tuple[Trace, list[Any]]] = []
+    engines: dict[str, str] = {}
+    for cell in cells:
+        problem, optimizer = cell.revive(registry)
+        trace, rates = _collect(cell, problem, optimizer, store, broken)
+        if trace.runs:
+            entries.append((trace, rates))
+            engines[cell.label] = trace.engine
+    have = [
+        (cell.key, run.seed, cell.limits)
+        for cell, (trace, _) in zip(_with_runs(cells, engines), entries, strict=True)
+        for run in trace.runs
+    ]
+    missing = missing_labels(cells, have)
+    traces = trace_frame([trace for trace, _ in entries])
+    runs = runs_frame(entries)
+    ranking = ranking_frame(entries)
+    provenance = describe_run(suite, cells, registry, missing, engines)
+    provenance |= _times(folder, started)
+    _write_with(folder / "traces.parquet", lambda to: traces.to_parquet(to, index=False))
+    _write_with(folder / "runs.csv", lambda to: runs.to_csv(to, index=False))
+    _write_with(folder / "ranking.csv", lambda to: ranking.to_csv(to, index=False))
+    _write(folder / "provenance.json", json.dumps(provenance, indent=2).encode())
+    page = None
+    if report:
+        from .report import draw_report
+
+        page = draw_report(folder, traces, runs, ranking, provenance)
+    unsound = int(runs["status"].isin(["failed", "timeout"]).sum()) if len(runs) else 0
+    return Finished(folder, page, runs, ranking, unsound, tuple(missing))
+
+
+def _collect(
+    cell: Cell,
+    problem: Problem,
+    optimizer: Optimizer,
+    store: Store,
+    broken: dict[tuple[str, int, str], Outcome],
+) -> tuple[Trace, list[Any]]:
+    """The runs of a cell, stored or broken, in the order of its seeds, and their rates."""
+    stored = store.load(cell, timed_out=True)
+    runs, rates, engine = [], [], ""
+    for seed in cell.seeds:
+        if seed in stored:
+            run, rate, engine = stored[seed]
+            runs.append(run)
+            rates.append(rate or fit_run(run, problem, optimizer))
+        elif (cell.key, seed, cell.limits) in broken:
+            outcome = broken[cell.key, seed, cell.limits]
+            runs.append(outcome.run)
+            rates.append(outcome.rate)
+    return Trace(problem, optimizer, tuple(runs), engine), rates
+
+
+def _with_runs(cells: Sequence[Cell], engines: dict[str, str]) -> list[Cell]:
+    return [cell for cell in cells if cell.label in engines]
+
+
+def _times(folder: Path, started: str | None) -> dict[str, str]:
+    """When the suite ran; a redrawing keeps the times of the run."""
+    if started is not None:
+        return {"started": started, "finished": _now()}
+    try:
+        before = json.loads((folder / "provenance.json").read_text())
+        return {"started": str(before["started"]), "finished": str(before["finished"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"started": "unknown", "finished": "unknown"}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write(path: Path, content: bytes) -> None:
+    _write_with(path, lambda to: Path(to).write_bytes(content))
+
+
+def _write_with(path: Path, write: Callable[[str], Any]) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a half."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(name)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
