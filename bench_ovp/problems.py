@@ -28,11 +28,12 @@ class Theory(NamedTuple):
 class Kernels(NamedTuple):
     """Compiled forms of a problem, for the compiled engine.
 
-    Each is a numba function `kernel(constants, w)` of a batch w (runs, n, d), C-contiguous; a run's result
-    must be bitwise the same whatever else is in the batch. `loss_and_grad` returns the pair.
+    Each is a numba function `kernel(constants, w)` of an array of the problem's constants and a batch w
+    (runs, n, d), both C-contiguous and left unchanged; a run's result must be bitwise the same whatever else is
+    in the batch. `loss_and_grad` returns the pair.
     """
 
-    constants: tuple[float, ...]
+    constants: Array
     loss: Callable[..., Any]
     grad: Callable[..., Any]
     loss_and_grad: Callable[..., Any]

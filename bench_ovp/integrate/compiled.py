@@ -1,17 +1,22 @@
-"""The compiled engine: a plug-in's step and a problem's kernels, joined into one numba loop.
+"""The compiled engine: a plug-in's step in a numba loop, asking a problem's kernels.
 
-The step is the very function that NumPy would run. Inside it `oracle.grad(w)` and its siblings are methods of a
-numba struct that holds the problem's kernels and a counter.
+The step is the very function that NumPy would run. Inside it `oracle` is a numba struct whose methods count and
+call the kernels through pointers: what is compiled for a step serves every problem, and is kept on disk.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import inspect
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from numba import njit, types
-from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.experimental import structref
 from numba.extending import overload_method
@@ -20,7 +25,14 @@ from ..optimizers import Optimizer, StepMethod
 from ..oracle import Oracle
 from ..problems import Array, Kernels, Problem
 
-STEP = {"error_model": "numpy"}  # a division by zero is a result, as in NumPy
+COMPILED = {"error_model": "numpy"}  # a division by zero is a result, as in NumPy
+
+CONSTANTS = types.float64[::1]
+RUNS = types.float64[::1]
+BATCH = types.Array(types.float64, 3, "C")
+LOSS = types.FunctionType(RUNS(CONSTANTS, BATCH))
+GRAD = types.FunctionType(BATCH(CONSTANTS, BATCH))
+LOSS_AND_GRAD = types.FunctionType(types.Tuple((RUNS, BATCH))(CONSTANTS, BATCH))
 
 
 class NotCompilable(Exception):
@@ -32,13 +44,21 @@ class OracleType(types.StructRef):
     """numba's type of the oracle inside a compiled step."""
 
 
-@overload_method(OracleType, "grad")
-def _grad(oracle: Any, w: Any) -> Any:
-    def grad(oracle: Any, w: Any) -> Any:
-        oracle.charged[0] += 1
-        return oracle.grad_kernel(oracle.constants, w)
+class CompiledOracle(structref.StructRefProxy):
+    """The oracle as Python sees it: opaque."""
 
-    return grad
+
+structref.define_boxing(OracleType, CompiledOracle)
+
+ORACLE = OracleType(
+    [
+        ("constants", CONSTANTS),
+        ("charged", types.int64[::1]),
+        ("loss_kernel", LOSS),
+        ("grad_kernel", GRAD),
+        ("loss_and_grad_kernel", LOSS_AND_GRAD),
+    ]
+)
 
 
 @overload_method(OracleType, "loss")
@@ -50,6 +70,15 @@ def _loss(oracle: Any, w: Any) -> Any:
     return loss
 
 
+@overload_method(OracleType, "grad")
+def _grad(oracle: Any, w: Any) -> Any:
+    def grad(oracle: Any, w: Any) -> Any:
+        oracle.charged[0] += 1
+        return oracle.grad_kernel(oracle.constants, w)
+
+    return grad
+
+
 @overload_method(OracleType, "loss_and_grad")
 def _loss_and_grad(oracle: Any, w: Any) -> Any:
     def loss_and_grad(oracle: Any, w: Any) -> Any:
@@ -57,6 +86,21 @@ def _loss_and_grad(oracle: Any, w: Any) -> Any:
         return oracle.loss_and_grad_kernel(oracle.constants, w)
 
     return loss_and_grad
+
+
+@njit(
+    ORACLE(CONSTANTS, types.int64[::1], LOSS, GRAD, LOSS_AND_GRAD),
+    cache=True,
+)
+def make_oracle(constants: Any, charged: Any, loss: Any, grad: Any, loss_and_grad: Any) -> Any:
+    """The oracle of one problem; `charged` (1,) counts."""
+    oracle = structref.new(ORACLE)
+    oracle.constants = constants
+    oracle.charged = charged
+    oracle.loss_kernel = loss
+    oracle.grad_kernel = grad
+    oracle.loss_and_grad_kernel = loss_and_grad
+    return oracle
 
 
 class CompiledEngine:
@@ -74,14 +118,17 @@ class CompiledEngine:
 
     def __init__(self, kernels: Kernels, optimizer: Optimizer, problem: Problem) -> None:
         assert isinstance(optimizer.method, StepMethod)
-        self._constants = kernels.constants
+        self._charged = np.zeros(1, np.int64)
+        self._oracle = make_oracle(
+            kernels.constants, self._charged, kernels.loss, kernels.grad, kernels.loss_and_grad
+        )
         self._values = tuple(optimizer.parameters.values())
-        self._loop = _compile(optimizer.method.step, kernels.loss, kernels.grad, kernels.loss_and_grad)
+        self._walk = load_walk(optimizer.method.step)
         w = problem.start([0])
         init = optimizer.method.init
         state = () if init is None else tuple(np.array(part) for part in init(w.copy()))
         try:
-            self._advance(w, state, 0, 0, 0)
+            self._walk(self._oracle, self._charged, w, state, 0, 0, 0, self._values)
         except NumbaError as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             raise NotCompilable(next((line for line in lines if "Failed in" not in line), "?")) from None
@@ -90,39 +137,60 @@ class CompiledEngine:
         self, oracle: Oracle, w: Array, state: tuple[Any, ...], first: int, count: int, budget: int
     ) -> tuple[Array, tuple[Any, ...], int]:
         """Take the steps in one call."""
-        w, state, taken, charged = self._advance(w, state, first, count, budget - oracle.evaluations)
-        oracle.charge(charged)
+        self._charged[0] = 0
+        left = budget - oracle.evaluations
+        w, state, taken = self._walk(self._oracle, self._charged, w, state, first, count, left, self._values)
+        oracle.charge(int(self._charged[0]))
         return w, state, taken
 
-    def _advance(self, w: Array, state: tuple[Any, ...], first: int, count: int, budget: int) -> Any:
-        return self._loop(self._constants, w, state, first, count, budget, self._values)
+
+# The loop around a step, as source: numba keeps compiled code on disk only for functions that live in a file and
+# whose callees are globals of it. One file per step, named by the digest of the step's module.
+WALK = '''"""Written by bench-ovp: the loop around a compiled step."""
+
+from numba import njit
+
+
+@njit(error_model="numpy", cache=True)
+def walk(oracle, charged, w, state, first, count, budget, values):
+    taken = 0
+    while taken < count and charged[0] < budget:
+        w, state = step(oracle, w, state, first + taken, *values)
+        taken += 1
+    return w, state, taken
+'''
 
 
 @cache
-def _compile(step: Any, loss: Any, grad: Any, loss_and_grad: Any) -> Any:
-    """One loop per step and problem kernels, compiled when first called."""
-    fields = [
-        ("constants", types.UniTuple(types.float64, 1)),
-        ("charged", types.int64[::1]),
-        ("loss_kernel", types.Dispatcher(loss)),
-        ("grad_kernel", types.Dispatcher(grad)),
-        ("loss_and_grad_kernel", types.Dispatcher(loss_and_grad)),
-    ]
-    kind = OracleType(fields)
-    taken_step = step if isinstance(step, Dispatcher) else njit(**STEP)(step)
+def load_walk(step: Any) -> Any:
+    """The compiled loop around `step`: walk(oracle, charged, w, state, first, count, budget, values)."""
+    compiled = njit(**COMPILED)(step)
+    file = _walk_file(step)
+    if file is None:
+        names = {"step": compiled}
+        exec(compile(WALK.replace(", cache=True", ""), "<walk>", "exec"), names)  # noqa: S102
+        return names["walk"]
+    spec = importlib.util.spec_from_file_location(f"bench_ovp_walk_{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where numba looks for it when it reads compiled code back
+    module.__dict__["step"] = compiled
+    spec.loader.exec_module(module)
+    return module.__dict__["walk"]
 
-    @njit(**STEP)
-    def loop(constants: Any, w: Any, state: Any, first: int, count: int, budget: int, values: Any) -> Any:
-        oracle = structref.new(kind)
-        oracle.constants = constants
-        oracle.charged = np.zeros(1, np.int64)
-        oracle.loss_kernel = loss
-        oracle.grad_kernel = grad
-        oracle.loss_and_grad_kernel = loss_and_grad
-        taken = 0
-        while taken < count and oracle.charged[0] < budget:
-            w, state = taken_step(oracle, w, state, first + taken, *values)
-            taken += 1
-        return w, state, taken, oracle.charged[0]
 
-    return loop
+def _walk_file(step: Any) -> Path | None:
+    """Where the loop around `step` lives, or None where nothing can be written or the step has no source file."""
+    from platformdirs import user_cache_path
+
+    try:
+        source = Path(inspect.getfile(step)).read_bytes()
+        folder = user_cache_path("bench-ovp", ensure_exists=True)
+        identity = f"{step.__module__} {step.__qualname__} {numba.__version__} {WALK}".encode()
+        here = Path(__file__).read_bytes()
+        file = folder / f"walk_{hashlib.sha256(identity + here + source).hexdigest()[:16]}.py"
+        if not file.exists():
+            file.write_text(WALK)
+    except (OSError, TypeError):
+        return None
+    return file

@@ -22,6 +22,7 @@ _STEEPEST = 15.0  # no power above is believed; short windows of an exponential 
 _FOLDS = 4.0  # e-folds an exponential must show
 _AT_END = 0.15  # the limit may differ from the slope at the end by this share of itself,
 _BEFORE = 0.35  # and from the slopes over the last regime by this;
+_DOUBT = 0.2  # a limit is believed up to this share of the drift it removes
 _STEADY = 0.10  # without a limit of its own, a fit's slopes must agree to this
 
 
@@ -76,10 +77,12 @@ def judge(
             continue
         law, value, drift = SAYS_NOTHING, ending, 0.0
         if kind == POWER and abs(ending - limit) <= _AT_END * limit:
-            if _power_drift(f, g, s, first, limit, _BEFORE) < np.inf:
+            drift = _power_drift(f, g, s, first, limit, _BEFORE)
+            if drift < np.inf:
                 law, value = SAYS_POWER, limit
         elif (kind == EXPONENTIAL or kind == LEAVING) and abs(ending - limit) <= _AT_END * limit:
-            if _exponential_drift(f, g, s, first, limit, _BEFORE) < np.inf:
+            drift = _exponential_drift(f, g, s, first, limit, _BEFORE)
+            if drift < np.inf:
                 law, value = SAYS_EXPONENTIAL, limit
         own = law != SAYS_NOTHING
         if not own:
@@ -99,7 +102,8 @@ def judge(
         if own:
             d[k - 1] = -1.0
         result[pair, 0] = value
-        result[pair, 1] = _variance(inverse, d, k) + (0.5 * drift * value) ** 2
+        doubt = (_DOUBT if own else 0.5) * drift * value
+        result[pair, 1] = _variance(inverse, d, k) + doubt**2
         # log C = log L(end) + value·(log t or t) at the end, corrections that vanish left out
         at = s[last] if law == SAYS_POWER else 1.0
         vanishing = own and law == SAYS_POWER
@@ -112,7 +116,7 @@ def judge(
                 h = 0.0
             result[pair, 2] += coef[j] * h
             d[j] = d[j] * at + h
-        result[pair, 3] = _variance(inverse, d, k) + (0.5 * drift * value * at) ** 2
+        result[pair, 3] = _variance(inverse, d, k) + (doubt * at) ** 2
 
 
 @njit(cache=True)

@@ -16,7 +16,7 @@ from .style import LAWS
 from .tables import FAILURES, TARGET, Tables, list_rows
 
 PROVENANCE = [*("suite_file", "started", "finished", "versions", "machine", "git", "missing")]
-PROVENANCE += ["problems", "optimizers"]
+PROVENANCE += ["sources", "plugins", "problems", "optimizers"]
 ROOM = 3.4e6  # bytes of SVG, 4.5 MB embedded; a larger suite does without the narrow figures
 CLOSE = 1e-3  # norms below it are told of
 Drawn = list[tuple[Chart, bytes, bytes]]  # each with its SVG at double and at single column width
@@ -121,7 +121,7 @@ def list_limits(tables: Tables) -> list[str]:
 def show(value: Any) -> str:
     """A value of the provenance, flat."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {show(item)}" for key, item in value.items())
+        return ", ".join(f"{key} {show(item)}" for key, item in value.items() if item not in ("", None))
     if isinstance(value, list | tuple):
         return ", ".join(map(show, value))
     if isinstance(value, bool):

@@ -186,6 +186,13 @@ def place_legend(figure: Figure, handles: Sequence[Line2D], *, narrow: bool) -> 
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
+def make_empty(message: str) -> Figure:
+    """A figure that has nothing to show says so."""
+    figure = Figure(figsize=(DOUBLE, 0.7), layout="constrained")
+    say_empty(figure.subplots(), message)
+    return figure
+
+
 def say_empty(axes: Axes, message: str) -> None:
     """A panel that has nothing to show says so."""
     axes.set_axis_off()

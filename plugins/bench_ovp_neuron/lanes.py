@@ -237,13 +237,13 @@ def evaluate(constants, w, want_loss, want_grad):
 
 @njit(**COMPILED)
 def batch_loss(constants, w):
-    """Loss (23), shape (runs,), of w (runs, n, d); constants = (‖v‖,)."""
+    """Loss (23), shape (runs,), of w (runs, n, d); constants = [‖v‖]."""
     return evaluate(constants, w, True, False)[0]
 
 
 @njit(**COMPILED)
 def batch_grad(constants, w):
-    """Gradient (4), shape (runs, n, d), of w (runs, n, d); constants = (‖v‖,)."""
+    """Gradient (4), shape (runs, n, d), of w (runs, n, d); constants = [‖v‖]."""
     return evaluate(constants, w, False, True)[1]
 
 

@@ -25,6 +25,7 @@ class Neuron:
 
     def __init__(self, teacher_norm: float) -> None:
         self.teacher_norm = float(teacher_norm)
+        self._constants = np.array([self.teacher_norm])
 
     @property
     def resolution(self) -> float:
@@ -35,14 +36,14 @@ class Neuron:
         """Loss (23), shape (runs,)."""
         from .lanes import batch_loss
 
-        found: Array = batch_loss((self.teacher_norm,), w)
+        found: Array = batch_loss(self._constants, w)
         return found
 
     def grad(self, w: Array) -> Array:
         """Gradient (4), the shape of `w`; NaN where a student is exactly zero."""
         from .lanes import batch_grad
 
-        found: Array = batch_grad((self.teacher_norm,), w)
+        found: Array = batch_grad(self._constants, w)
         return found
 
     def hessian(self, w: Array) -> Array:
@@ -63,7 +64,7 @@ class Neuron:
         """Loss and gradient for the compiled engine."""
         from .lanes import batch_grad, batch_loss, batch_loss_and_grad
 
-        return Kernels((self.teacher_norm,), batch_loss, batch_grad, batch_loss_and_grad)
+        return Kernels(self._constants, batch_loss, batch_grad, batch_loss_and_grad)
 
     def observe(self, w: Array) -> dict[str, Array]:
         """θ_max (radians), ‖r‖, H, Z and the smallest and largest ‖wᵢ‖, each (runs,)."""

@@ -10,7 +10,7 @@ from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullLocator
 
 from ..chart import Chart
 from ..labels import write_number
-from ..style import make_panels, place_legend, say_empty
+from ..style import make_empty, make_panels, place_legend
 from ..tables import Tables, list_rows
 from .convergence import draw_band
 
@@ -70,10 +70,9 @@ def name_exponents(panel: pd.DataFrame) -> str:
 def draw_compensated(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
     """A panel for each optimizer that has power laws."""
     optimizers = [label for label in tables.optimizers if label in set(data["optimizer"])]
-    figure, panels = make_panels(max(1, len(optimizers)), narrow=narrow, height=1.95, columns=3)
     if not optimizers:
-        say_empty(panels[0], "no pair follows a power law")
-        return figure
+        return make_empty("no pair follows a power law")
+    figure, panels = make_panels(len(optimizers), narrow=narrow, height=1.95, columns=3)
     for axes, optimizer in zip(panels, optimizers, strict=True):
         panel = data[data["optimizer"] == optimizer]
         for problem, band in panel.groupby("problem", sort=False):

@@ -10,18 +10,25 @@ from matplotlib.figure import Figure
 from ..chart import Chart
 from ..findings import Contrast, choose_contrast
 from ..labels import name_together, set_math, write_law
-from ..style import make_panels, place_legend, say_empty
+from ..style import make_empty, make_panels, place_legend, say_empty
 from ..tables import Tables
 from .convergence import GUIDE, draw_band, draw_guides, set_log_axes
+
+NOTHING = "no optimizer shows both an exponential and a power law yet"
+CAPTION = (
+    "The same data twice. On the left both axes are logarithmic: a power law is a straight line with "
+    "slope −p, an exponential falls off a cliff. On the right time is linear: an exponential is a "
+    "straight line, a power law lies flat on top. Lines are medians over the seeds, bands hold 80 % of "
+    "them. Dashed is theory: through the fitted constant for the exponential, beside the lines for the "
+    "slope of the power law."
+)
 
 
 def draw_contrast(tables: Tables, contrast: Contrast | None, narrow: bool) -> Figure:
     """Left, on logarithmic axes, a power law is straight; right, over linear time, an exponential is."""
-    figure, (left, right) = make_panels(2, narrow=narrow, height=2.55, sharey=not narrow)
     if contrast is None:
-        say_empty(left, "no optimizer shows both an exponential and a power law")
-        right.set_axis_off()
-        return figure
+        return make_empty(NOTHING)
+    figure, (left, right) = make_panels(2, narrow=narrow, height=2.55, sharey=not narrow)
     rows = tables.rows(contrast.optimizer)
     shown = (contrast.exponential, *contrast.powers)
     bands = {problem: tables.pair(problem, contrast.optimizer) for problem in shown}
@@ -91,21 +98,14 @@ def write_measured(rows: pd.DataFrame) -> str:
 def chart_contrast(tables: Tables) -> list[Chart]:
     """The opening chart, even if there is nothing to contrast yet."""
     contrast = choose_contrast(tables)
-    caption = (
-        "The same data twice. On the left both axes are logarithmic: a power law is a straight line with "
-        "slope −p, an exponential falls off a cliff. On the right time is linear: an exponential is a "
-        "straight line, a power law lies flat on top. Lines are medians over the seeds, bands hold 80 % of "
-        "them. Dashed is theory: through the fitted constant for the exponential, beside the lines for the "
-        "slope of the power law."
-    )
     if contrast is None:
         return [
             Chart(
                 "contrast",
                 "Exponential or power law",
-                caption,
-                "Empty.",
-                pd.DataFrame(),
+                f"Empty: {NOTHING}.",
+                f"Empty: {NOTHING}.",
+                tables.bands.iloc[:0],
                 partial(draw_contrast, tables, None),
             )
         ]
@@ -122,7 +122,7 @@ def chart_contrast(tables: Tables) -> list[Chart]:
         Chart(
             "contrast",
             f"Exponential or power law, under {optimizer}",
-            caption,
+            CAPTION,
             alt,
             bands[(bands["optimizer"] == contrast.optimizer) & bands["problem"].isin(shown)],
             partial(draw_contrast, tables, contrast),

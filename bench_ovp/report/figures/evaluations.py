@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
 from ..chart import Chart
-from ..style import COLUMN, DOUBLE, QUIET, place_legend, say_empty
+from ..style import COLUMN, DOUBLE, QUIET, make_empty, place_legend
 from ..tables import TARGET, Tables
 
 CAPTION = (
@@ -46,9 +46,7 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
     problems = [problem for problem in tables.problems if problem in set(data["problem"])]
     optimizers = [optimizer for optimizer in tables.optimizers if optimizer in set(data["optimizer"])]
     if not problems:
-        figure = Figure(figsize=(COLUMN, 1), layout="constrained")
-        say_empty(figure.subplots(), "no evaluations were counted")
-        return figure
+        return make_empty("no evaluations were counted")
     row = LANE * len(optimizers) + 0.08
     panel = row * len(problems)
     rows = len(targets) if narrow else 1

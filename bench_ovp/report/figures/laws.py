@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarForm
 
 from ..chart import Chart
 from ..labels import count_decimals, write_number
-from ..style import COLUMN, DOUBLE, INK, QUIET, place_legend, say_empty
+from ..style import COLUMN, DOUBLE, INK, QUIET, make_empty, place_legend
 from ..tables import Tables, list_rows
 
 LINE = 0.135  # inches per row
@@ -102,9 +102,7 @@ def draw_laws(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
     """Exponents left, rates right; one above the other in a narrow figure."""
     kinds = [law for law in KINDS if (data["law"] == law).any()]
     if not kinds:
-        figure = Figure(figsize=(COLUMN, 1), layout="constrained")
-        say_empty(figure.subplots(), "no law was decided")
-        return figure
+        return make_empty("no law was decided")
     parts = [data[data["law"] == law] for law in kinds]
     counts = [len(part) + part["optimizer"].nunique() for part in parts]
     heights = [LINE * count + 0.1 for count in counts]

@@ -5,7 +5,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from ..chart import Chart
-from ..style import make_panels, place_legend, say_empty
+from ..style import make_empty, make_panels, place_legend
 from ..tables import Tables
 from .convergence import draw_band, set_log_axes
 
@@ -19,12 +19,11 @@ def draw_optimizers(tables: Tables, narrow: bool) -> Figure:
     """A panel for each problem that was recorded."""
     bands = tables.bands[tables.bands["evaluations"] > 0]
     problems = [problem for problem in tables.problems if problem in set(bands["problem"])]
-    figure, panels = make_panels(
-        max(1, len(problems)), narrow=narrow, height=1.6, columns=4, sharex=True, sharey=True
-    )
     if not problems:
-        say_empty(panels[0], "no trace was recorded")
-        return figure
+        return make_empty("no trace was recorded")
+    figure, panels = make_panels(
+        len(problems), narrow=narrow, height=1.6, columns=4, sharex=True, sharey=True
+    )
     for axes, problem in zip(panels, problems, strict=True):
         for optimizer, look in tables.optimizers.items():
             band = bands[(bands["problem"] == problem) & (bands["optimizer"] == optimizer)]

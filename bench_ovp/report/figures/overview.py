@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from ..chart import Chart
 from ..labels import count_decimals, set_math, write_law, write_number
-from ..style import COLUMN, DOUBLE, INK, LAWS, brightness, place_legend, say_empty
+from ..style import COLUMN, DOUBLE, INK, LAWS, brightness, make_empty, place_legend
 from ..tables import Tables, list_rows
 
 CAPTION = (
@@ -41,9 +41,7 @@ def draw_overview(tables: Tables, narrow: bool) -> Figure:
     problems, optimizers = list(tables.problems), list(tables.optimizers)
     width = COLUMN if narrow else DOUBLE
     if not problems or not optimizers or tables.ranking.empty:
-        figure = Figure(figsize=(COLUMN, 1), layout="constrained")
-        say_empty(figure.subplots(), "nothing was measured yet")
-        return figure
+        return make_empty("nothing was measured yet")
     names = [tables.problems[problem].name for problem in problems]
     room = (width - 0.055 * max(map(len, names)) - 0.1) / len(optimizers)
     columns = [tables.optimizers[optimizer].name for optimizer in optimizers]
