@@ -183,15 +183,14 @@ class Description:
 
 def describe(thing: Any) -> Description:
     """Read the docstring of `thing`, in the house's form: summary, mathematics, Args, Source."""
-    from docstring_parser.google import DEFAULT_SECTIONS, GoogleParser, Section, SectionType
+    from docstring_parser import DocstringStyle, parse
 
-    source = Section("Source", "source", SectionType.SINGULAR)
-    parsed = GoogleParser([*DEFAULT_SECTIONS, source]).parse(inspect.getdoc(thing) or "")
-    cited = [meta.description or "" for meta in parsed.meta if meta.args[:1] == ["source"]]
+    text, _, source = (inspect.getdoc(thing) or "").partition("\nSource:")
+    parsed = parse(text, DocstringStyle.GOOGLE)
     return Description(
         summary=parsed.short_description or "",
         body=parsed.long_description or "",
-        source=" ".join(" ".join(cited).split()),
+        source=" ".join(source.split()),
         parameters={p.arg_name: " ".join((p.description or "").split()) for p in parsed.params},
     )
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench_ovp.rates import verdict
-from bench_ovp.rates.curve import Curve
+from bench_ovp.rates.curve import Curve, block_starts
 from bench_ovp.rates.endings import grew, outran
 from bench_ovp.rates.models import evaluate, library
-from bench_ovp.rates.noise import estimate_noise
-from bench_ovp.rates.oscillation import VISIBLE, find_oscillation
+from bench_ovp.rates.noise import block_noise, estimate_noise
+from bench_ovp.rates.oscillation import find_oscillation
 from bench_ovp.rates.rate import Evidence, Rate
 from bench_ovp.rates.windows import LANES, sweep
 
@@ -24,6 +24,7 @@ import os
 CHARGE = float(os.environ.get('CHARGE', 2))
 SURE = 0.95
 FEWEST = 8
+MOST = 200  # points to fit; more are averaged in blocks
 STRUCTURE = 0.006  # relative sd of a value whose curve shows what no model explains
 
 
@@ -37,17 +38,26 @@ def decide(curve: Curve) -> Rate:
         return Rate("undecided", reason=f"only {t.size} points can be read", points=t.size)
     s, y, error = np.log(t), np.log(loss), curve.error
     sigma, rho = estimate_noise(s, y)
-    wave = find_oscillation(t, y) if np.median(sigma) > VISIBLE else None
+    wave = find_oscillation(t, y, sigma)
     if wave:
         t, s, y = t[wave.first :], s[wave.first :], y[wave.first :] - wave.log_factor
         error = np.hypot(error[wave.first :], 1.5 * wave.error)
         sigma, rho = estimate_noise(s, y)
     sigma = np.maximum(sigma, error)
     lib = library()
-    points = t.size
-    values, slopes = np.empty((2, points, lib.kind.size))
+    values, slopes = np.empty((2, t.size, lib.kind.size))
     evaluate(t / t[-1], lib.kind, lib.p, values, slopes)
-    rows = _whiten(np.column_stack([values, y - y[-1]]), sigma, rho)
+    top, ends = y[-1], s[-1]
+    table = np.column_stack([values, y - top])
+    if t.size > MOST:
+        starts = block_starts(t, MOST)
+        count = np.diff(np.append(starts, t.size))
+        table = np.add.reduceat(table, starts) / count[:, None]
+        values, slopes = table[:, :-1].copy(), np.add.reduceat(slopes, starts) / count[:, None]
+        s, t = np.add.reduceat(s, starts) / count, t[np.append(starts[1:], t.size) - 1]
+        sigma, rho = block_noise(np.add.reduceat(sigma, starts) / count, rho, count)
+    points = t.size
+    rows = _whiten(table, sigma, rho)
     chi2 = np.empty((lib.size.size, points, LANES))
     sweep(rows, lib.index, lib.size, chi2)
     aic = chi2 + 2 * lib.size[:, None, None] + CHARGE * np.arange(points)[:, None]
@@ -64,14 +74,14 @@ def decide(curve: Curve) -> Rate:
         if lane == 0:
             continue
         vote = np.zeros(model.size, dtype=np.int64)
-        result = np.full((model.size, 4), np.nan)
+        result, doubt = np.full((model.size, 4), np.nan), np.zeros(model.size)
         verdict.judge(
-            np.ascontiguousarray(rows[:, :, lane]), values, slopes, s - s[-1], lib.index, lib.size, lib.family,
-            model, start, vote, result,
+            np.ascontiguousarray(rows[:, :, lane]), values, slopes, s - ends, lib.index, lib.size, lib.family,
+            model, start, vote, result, doubt,
         )
-        weight[vote == verdict.SAYS_ABSURD] = 0.0
-        weight /= max(float(weight.sum()), 1e-300) * (LANES - 1)
-        total += np.bincount(vote, weights=weight, minlength=5)[:5]
+        weight *= np.exp(-doubt * 4)
+        weight /= weight.sum() * (LANES - 1)
+        total += np.bincount(vote, weights=weight, minlength=5)
         kept.append((model, start, weight, vote, result))
     lost = (reach[0] - reach[-1]) / math.log(10)
     model, start, weight, vote, result = (np.concatenate([k[i] for k in kept]) for i in range(5))
@@ -92,11 +102,11 @@ def decide(curve: Curve) -> Rate:
     structure = STRUCTURE * (1.0 if wave else min(1.0, max(0.0, lost / 0.5))) * value
     sd = math.sqrt(np.sum(w * (result[ok, 1] + (result[ok, 0] - value) ** 2)) + structure**2)
     logc = np.average(result[ok, 2], weights=w)
-    at = s[-1] if law == verdict.SAYS_POWER else 1.0
+    at = ends if law == verdict.SAYS_POWER else 1.0
     sdc = math.sqrt(np.sum(w * (result[ok, 3] + (result[ok, 2] - logc) ** 2)) + (structure * at) ** 2)
-    logc += y[-1]
+    logc += top
     if law == verdict.SAYS_POWER:
-        logc += value * s[-1]
+        logc += value * ends
     per = 1.0 if law == verdict.SAYS_POWER else 1.0 / t[-1]
     half = 2.0 * sd
     with np.errstate(over="ignore"):

@@ -63,24 +63,38 @@ def read_curve(time: ArrayLike, loss: ArrayLike, floor: float, rtol: float) -> C
 
 
 def _rounding(t: Array, loss: Array) -> tuple[int, float]:
-    """Where an unannounced flat floor begins, and its level; (size, 0) without one."""
+    """Where an unannounced rounding floor begins, and its level; (size, 0) without one."""
     none = loss.size, 0.0
     if loss.size < 8:
         return none
     s, y = np.log(t), np.log(loss)
     level = float(np.median(y[-5:]))
-    if level > np.max(y) + np.log(ROUNDING):
-        return none
+    deep = np.max(y) + np.log(ROUNDING)
     band = min(4.0, float(np.max(np.abs(y[-5:] - level))) + 0.7)
     outside = np.flatnonzero(np.abs(y - level) > band)
     first = int(outside[-1]) + 1 if outside.size else 0
     tail = y.size - first
-    if tail < 4 or first < 4:
-        return none
-    before = slice(max(0, first - max(tail, 5)), first)
-    steep = np.polyfit(s[before], y[before], 1)[0]
-    flat = np.polyfit(s[first:], y[first:], 1)[0]
-    if steep > -1.0 or abs(flat) > 0.2 * abs(steep):
-        return none
-    near = np.flatnonzero(y <= level + band + np.log(4.0))
-    return int(near[0]), float(np.exp(level))
+    if level < deep and tail >= 4 and first >= 4:
+        before = slice(max(0, first - max(tail, 5)), first)
+        steep = np.polyfit(s[before], y[before], 1)[0]
+        flat = np.polyfit(s[first:], y[first:], 1)[0]
+        if steep < -1.0 and abs(flat) < 0.2 * abs(steep):
+            near = np.flatnonzero(y <= level + band + np.log(4.0))
+            return int(near[0]), float(np.exp(level))
+    # a tail too short to be seen flat: decay that suddenly lags behind its own log-log line
+    for first in range(y.size - 3, y.size):
+        line = slice(max(0, first - 6), first)
+        slope, offset = np.polyfit(s[line], y[line], 1)
+        scatter = float(np.std(y[line] - offset - slope * s[line]))
+        if y[first] < deep and slope < -1.0 and np.all(y[first:] - offset - slope * s[first:] > 0.2 + 5 * scatter):
+            return first, float(np.exp(y[first]))
+    return none
+
+
+def block_starts(t: Array, most: int) -> NDArray[np.int64]:
+    """First indices of at most `most` consecutive blocks, even in index and in log t together."""
+    if t.size <= most:
+        return np.arange(t.size)
+    s = np.log(t)
+    place = np.arange(t.size) / t.size + (s - s[0]) / (s[-1] - s[0])
+    return np.unique(np.floor(0.5 * most * place), return_index=True)[1]

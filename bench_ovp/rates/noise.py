@@ -104,3 +104,14 @@ def _memory(s: Array, y: Array) -> float:
     seen = float(np.median(np.sum(e[:, 1:] * e[:, :-1], axis=1) / power))
     rho, ratio, _ = _bias(width)
     return float(np.interp(seen, ratio, rho))
+
+
+def block_noise(sigma: Array, rho: float, count: NDArray[np.int64]) -> tuple[Array, float]:
+    """σ and lag-1 correlation of means of consecutive blocks of AR(1) noise.
+
+    Var of a mean of n: σ²/n (1 + 2 Σ (1 - k/n) ρᵏ); covariance of neighbours: σ² ρ (1 - ρⁿ)²/(n (1 - ρ))².
+    """
+    n = count.astype(np.float64)
+    variance = (n * (1 - rho**2) - 2 * rho * (1 - rho**n)) / (n * (1 - rho)) ** 2
+    together = rho * ((1 - rho**n) / (n * (1 - rho))) ** 2
+    return sigma * np.sqrt(variance), float(np.median(together / variance))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-VISIBLE = 0.05  # rms scatter of log L that calls for a look
+VISIBLE_OVER = 0.6  # scatter about a smooth decay, in units of the noise, that calls for a look
 EXPLAINED = 0.1  # share of the scatter that may remain
 FEWEST = 14
 DEEPEST = 0.02  # of a trough, relative to the mean; deeper ones are not trusted
@@ -30,7 +30,7 @@ class Oscillation(NamedTuple):
     error: Array
 
 
-def find_oscillation(t: Array, y: Array) -> Oscillation | None:
+def find_oscillation(t: Array, y: Array, sigma: Array) -> Oscillation | None:
     """The oscillation of y = log L about t^a e^(-ct), or None if none explains the scatter.
 
     A least-squares periodogram proposes frequencies, Levenberg–Marquardt refines the best.
@@ -48,6 +48,8 @@ def find_oscillation(t: Array, y: Array) -> Oscillation | None:
     base = np.column_stack([np.ones_like(s), tw / tw[-1], s])
     base /= np.linalg.norm(base, axis=0)
     mean = base @ np.linalg.lstsq(base, yw, rcond=None)[0]
+    if not _waves(yw - mean, sigma[first:]):
+        return None
     data = np.exp(np.clip(yw - mean, -30.0, 3.0))
     level = data.mean()
     data /= level
@@ -55,6 +57,8 @@ def find_oscillation(t: Array, y: Array) -> Oscillation | None:
     scatter = data - q @ (q.T @ data)
     before = float(scatter @ scatter)
     span = tw[-1] - tw[0]
+    if yw[0] - yw[-1] < 4.0:
+        return None
     count = int(min(_FREQUENCIES, 2 * span / np.min(np.diff(t))))
     step = math.pi / (2 * span)
     power = np.empty(count)
@@ -81,6 +85,13 @@ def find_oscillation(t: Array, y: Array) -> Oscillation | None:
     noise = math.sqrt(best / max(1, tw.size - 7)) / abs(level)
     error = noise / trust + np.where(factor < DEEPEST, 3.0, 0.0)
     return Oscillation(first, np.log(trust), error)
+
+
+def _waves(residual: Array, sigma: Array) -> bool:
+    """Whether the residual of a smooth fit is more than its noise, and changes sign as waves do."""
+    scatter = float(np.std(residual))
+    signs = np.sign(residual[np.abs(residual) > 0.2 * scatter])
+    return scatter > VISIBLE_OVER * float(np.median(sigma)) + 0.01 and np.count_nonzero(np.diff(signs)) >= 5
 
 
 @njit(cache=True)

@@ -15,10 +15,10 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 LAWS = ("undecided", "power", "exponential", "superexponential", "stalled")
-SAYS_NOTHING, SAYS_POWER, SAYS_EXPONENTIAL, SAYS_SUPER, SAYS_STALLED, SAYS_ABSURD = range(6)
+SAYS_NOTHING, SAYS_POWER, SAYS_EXPONENTIAL, SAYS_SUPER, SAYS_STALLED = range(5)
 
 _LOG10 = math.log(10.0)
-_STEEPEST = 15.0  # no power above is believed; short windows of an exponential look like one
+_STEEP = 6.0  # powers above are rare, and a short stretch of an exponential looks like one
 _FOLDS = 4.0  # e-folds an exponential must show
 _AT_END = 0.15  # the limit may differ from the slope at the end by this share of itself,
 _BEFORE = 0.35  # and from the slopes over the last regime by this;
@@ -39,6 +39,7 @@ def judge(
     start: Index,
     vote: Index,
     result: Array,
+    doubt: Array,
 ) -> None:
     """What each (model, window) says: law, value, its variance, log constant, its variance.
 
@@ -72,9 +73,8 @@ def judge(
                 vote[pair] = SAYS_SUPER
             continue
         limit, ending = -coef[k - 1], -g[last]
-        if (kind == POWER or kind == BENDING) and not ending <= _STEEPEST:
-            vote[pair] = SAYS_ABSURD
-            continue
+        if kind == POWER or kind == BENDING:
+            doubt[pair] = max(0.0, ending - _STEEP) / _STEEP
         law, value, drift = SAYS_NOTHING, ending, 0.0
         if kind == POWER and abs(ending - limit) <= _AT_END * limit:
             drift = _power_drift(f, g, s, first, limit, _BEFORE)
@@ -102,8 +102,8 @@ def judge(
         if own:
             d[k - 1] = -1.0
         result[pair, 0] = value
-        doubt = (_DOUBT if own else 0.5) * drift * value
-        result[pair, 1] = _variance(inverse, d, k) + doubt**2
+        unsure = (_DOUBT if own else 0.5) * drift * value
+        result[pair, 1] = _variance(inverse, d, k) + unsure**2
         # log C = log L(end) + value·(log t or t) at the end, corrections that vanish left out
         at = s[last] if law == SAYS_POWER else 1.0
         vanishing = own and law == SAYS_POWER
@@ -116,7 +116,7 @@ def judge(
                 h = 0.0
             result[pair, 2] += coef[j] * h
             d[j] = d[j] * at + h
-        result[pair, 3] = _variance(inverse, d, k) + (doubt * at) ** 2
+        result[pair, 3] = _variance(inverse, d, k) + (unsure * at) ** 2
 
 
 @njit(cache=True)
@@ -140,12 +140,12 @@ def _power_drift(f: Array, g: Array, s: Array, first: int, value: float, near: f
 
 @njit(cache=True)
 def _exponential_drift(f: Array, g: Array, s: Array, first: int, value: float, near: float) -> float:
-    """Largest share by which -d log L/du leaves `value` in the later half of the decay.
+    """Largest share by which -d log L/du leaves `value` in the last 4 to 8 e-folds.
 
-    inf unless it stays within `near` for that long, and for 4 e-folds at least, to the end.
+    inf unless it stays within `near` for half of the decay, or 8 e-folds, to the end.
     """
     i, worst = s.size, 0.0
-    need = max(_FOLDS, 0.5 * (f[first] - f[-1]))
+    need = max(_FOLDS, min(2 * _FOLDS, 0.5 * (f[first] - f[-1])))
     while i > first:
         away = abs(-g[i - 1] / math.exp(s[i - 1] - s[-1]) - value)
         if not away <= near * value:

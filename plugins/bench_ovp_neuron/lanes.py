@@ -23,10 +23,9 @@ HALF_OVER_PI = 0.5 / np.pi
 
 
 @njit(**INLINED)
-def polar_angle(z, h):
-    """The angle to the teacher, from ‖z‖ and h, in [0, π]."""
-    a = angle(z, abs(h))
-    return np.pi - a if h < 0.0 else a
+def polar_angle(acute, h):
+    """The angle to the teacher in [0, π], from the acute angle to its line."""
+    return np.pi - acute if h < 0.0 else acute
 
 
 @njit(**INLINED)
@@ -36,16 +35,17 @@ def versine(norm, z, h):
 
 
 @njit(**COMPILED)
-def measure(w, teacher, norm, z_norm, unit, verse, theta, r):
-    """Fill what both loss and gradient need: ‖wᵢ‖, ‖zᵢ‖, ūᵢ, 1 − cos θᵢ, θᵢ, and r = Σwᵢ − v.
+def measure(w, teacher, norm, z_norm, unit, verse, acute, r):
+    """Fill what both loss and gradient need: ‖wᵢ‖, ‖zᵢ‖, ūᵢ, 1 − cos θᵢ, the acute angle between wᵢ and the
+    teacher's line, and in the rows of r (d + 1, LANES) the vector r = Σwᵢ − v, then Σhᵢ.
 
-    r is summed with compensation: near the minimum it is the small difference of large numbers.
+    The sums are compensated: near the minimum r is the small difference of large numbers.
     """
     n, d, _ = w.shape
     r_low = np.zeros((d, LANES))
     for k in range(d):
         for q in range(LANES):
-            r[k, q] = -teacher if k == 0 else 0.0
+            r[k, q] = 0.0
     for i in range(n):
         for q in range(LANES):
             z_norm[i, q] = 0.0
@@ -59,7 +59,7 @@ def measure(w, teacher, norm, z_norm, unit, verse, theta, r):
             norm[i, q] = length
             z_norm[i, q] = z
             verse[i, q] = versine(length, z, h)
-            theta[i, q] = polar_angle(z, h)
+            acute[i, q] = angle(z, abs(h))
         for k in range(d):
             for q in range(LANES):
                 x = w[i, k, q]
@@ -68,6 +68,13 @@ def measure(w, teacher, norm, z_norm, unit, verse, theta, r):
                 rest = total - r[k, q]
                 r_low[k, q] += (r[k, q] - (total - rest)) + (x - rest)
                 r[k, q] = total
+    for q in range(LANES):
+        heights = r[0, q]
+        total = heights - teacher
+        rest = total - heights
+        r[d, q] = heights + r_low[0, q]
+        r[0, q] = total
+        r_low[0, q] += (heights - (total - rest)) + (-teacher - rest)
     for k in range(d):
         for q in range(LANES):
             r[k, q] += r_low[k, q]
@@ -113,7 +120,7 @@ def chords(i, j, unit, verse, minus, plus):
 
 
 @njit(**COMPILED)
-def block_loss(w, teacher, norm, z_norm, unit, verse, theta, r, loss):
+def block_loss(w, teacher, norm, unit, verse, acute, r, loss):
     """Fill `loss` (LANES,) with (23): ¼‖r‖² + (1/2π)(Σ_{i<j} f(θᵢⱼ)‖wᵢ‖‖wⱼ‖ − Σ f(θᵢ)‖wᵢ‖‖v‖), f = sin θ − θ cos θ.
 
     `measure` must have filled the other arrays.
@@ -124,7 +131,7 @@ def block_loss(w, teacher, norm, z_norm, unit, verse, theta, r, loss):
     arcs = np.zeros(LANES)
     for i in range(n):
         for q in range(LANES):
-            arcs[q] -= angle_defect(theta[i, q]) * norm[i, q] * teacher
+            arcs[q] -= angle_defect(polar_angle(acute[i, q], w[i, 0, q])) * norm[i, q] * teacher
         for j in range(i):
             chords(i, j, unit, verse, minus, plus)
             for q in range(LANES):
@@ -142,12 +149,14 @@ def block_loss(w, teacher, norm, z_norm, unit, verse, theta, r, loss):
 
 
 @njit(**COMPILED)
-def block_grad(w, teacher, norm, z_norm, unit, verse, theta, r, grad):
+def block_grad(w, teacher, norm, z_norm, unit, verse, acute, r, grad):
     """Fill `grad` (n, d, LANES) with (4), its first coordinate freed of O(θ) terms that cancel to O(θ³).
 
     With cᵢ = cos θᵢ and s, t = sin θᵢⱼ, θᵢⱼ, the bracket of (4) along the teacher is
         Σⱼ ‖wⱼ‖[(s − t)cᵢ + t(cᵢ − cⱼ)] − ‖v‖[(sin θᵢ − θᵢ)cᵢ − θᵢ(1 − cᵢ)],
-    and across it (Σⱼ‖wⱼ‖s − ‖v‖sin θᵢ)zᵢ/‖wᵢ‖ − Σⱼ t zⱼ. `measure` must have filled the other arrays.
+    and across it (Σⱼ‖wⱼ‖s − ‖v‖sin θᵢ)zᵢ/‖wᵢ‖ − Σⱼ t zⱼ. Behind the teacher (hᵢ < 0, φ = π − θᵢ) its part is
+    −‖v‖(φ − sin φ cos φ) instead, and ½(Σw − v) becomes ½Σw: what cancels is left out on both sides. `measure`
+    must have filled the other arrays.
     """
     n, d, _ = w.shape
     minus = np.empty(LANES)
@@ -158,8 +167,11 @@ def block_grad(w, teacher, norm, z_norm, unit, verse, theta, r, grad):
     across = np.empty((n, LANES))  # multiplies zᵢ/‖wᵢ‖
     for i in range(n):
         for q in range(LANES):
-            along[i, q] = teacher * sine_excess(theta[i, q])
-            tilt[i, q] = teacher * theta[i, q] * verse[i, q]
+            a = acute[i, q]
+            behind = w[i, 0, q] < 0.0
+            excess = sine_excess(2.0 * a if behind else a)  # 2φ − sin 2φ, or θ − sin θ
+            along[i, q] = 0.0 if behind else teacher * excess
+            tilt[i, q] = -0.5 * teacher * excess if behind else teacher * a * verse[i, q]
             across[i, q] = -teacher * (z_norm[i, q] / norm[i, q])
         for k in range(d):
             for q in range(LANES):
@@ -185,7 +197,8 @@ def block_grad(w, teacher, norm, z_norm, unit, verse, theta, r, grad):
     for i in range(n):
         for q in range(LANES):
             cosine = w[i, 0, q] / norm[i, q]
-            grad[i, 0, q] = 0.5 * r[0, q] + HALF_OVER_PI * (along[i, q] * cosine + tilt[i, q])
+            pull = r[d, q] if w[i, 0, q] < 0.0 else r[0, q]
+            grad[i, 0, q] = 0.5 * pull + HALF_OVER_PI * (along[i, q] * cosine + tilt[i, q])
         for k in range(1, d):
             for q in range(LANES):
                 grad[i, k, q] = 0.5 * r[k, q] + HALF_OVER_PI * (grad[i, k, q] + across[i, q] * unit[i, k, q])
@@ -215,19 +228,19 @@ def evaluate(constants, w, want_loss, want_grad):
     norm = np.empty((n, LANES))
     z_norm = np.empty((n, LANES))
     verse = np.empty((n, LANES))
-    theta = np.empty((n, LANES))
-    r = np.empty((d, LANES))
+    acute = np.empty((n, LANES))
+    r = np.empty((d + 1, LANES))
     loss = np.empty(LANES)
     for first in range(0, runs, LANES):
         gather(w, first, block)
-        measure(block, teacher, norm, z_norm, unit, verse, theta, r)
+        measure(block, teacher, norm, z_norm, unit, verse, acute, r)
         filled = min(LANES, runs - first)
         if want_loss:
-            block_loss(block, teacher, norm, z_norm, unit, verse, theta, r, loss)
+            block_loss(block, teacher, norm, unit, verse, acute, r, loss)
             for q in range(filled):
                 losses[first + q] = loss[q]
         if want_grad:
-            block_grad(block, teacher, norm, z_norm, unit, verse, theta, r, grad)
+            block_grad(block, teacher, norm, z_norm, unit, verse, acute, r, grad)
             for q in range(filled):
                 for i in range(n):
                     for k in range(d):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .angles import COMPILED
+from .angles import COMPILED, angle
 from .lanes import polar_angle
 
 NAMES = ("theta_max", "residual_norm", "H", "Z", "norm_min", "norm_max")
@@ -51,7 +51,7 @@ def observe(teacher, w):
                 zz += w[run, i, k] * w[run, i, k]
             h = w[run, i, 0]
             norm = math.sqrt(h * h + zz)
-            out[run, 0] = max(out[run, 0], polar_angle(math.sqrt(zz), h))
+            out[run, 0] = max(out[run, 0], polar_angle(angle(math.sqrt(zz), abs(h)), h))
             out[run, 4] = min(out[run, 4], norm)
             out[run, 5] = max(out[run, 5], norm)
             for j in range(i):
