@@ -76,9 +76,11 @@ def suite(
 
     Exit codes: 0 all runs ended; 1 some failed or timed out; 2 bad input.
     """
+    from .executors import check_name
     from .progress import Reporting
     from .suite_run import run_suite
 
+    check_name(executor)
     if dry_run:
         _print_plan(file, results, seeds, only)
         return

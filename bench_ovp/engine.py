@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from typing import Protocol
 
 from .executors import count_jobs, kill, open_executor
@@ -13,7 +14,7 @@ from .plan import Cell, list_tasks, weight
 from .registry import Registry
 from .store import Outcome, Store
 from .trace import failed
-from .work import do, fit_failed
+from .work import describe_failure, do, fit_failed
 
 TASKS_AHEAD = 2  # per worker: enough to keep it busy, few enough that Ctrl-C loses little
 KILLED = "its worker process was killed or crashed"
@@ -73,19 +74,21 @@ def run_missing(
     if not tasks:
         return broken
     costs = {id(task): cost for cost, task in tasks}
-    for task, outcomes in _stream([task for _, task in tasks], count_jobs(jobs), executor, progress):
-        store.save(task, outcomes)
-        for outcome in outcomes:
-            if outcome.run.status == "failed":
-                broken[task.key, outcome.run.seed, task.limits] = outcome
-        remaining[task.label] -= 1
-        progress.advanced(task.label, costs[id(task)], remaining[task.label] == 0)
+    # Closed by name: after Ctrl-C, an open stream would keep its workers for as long as the traceback lives.
+    with closing(_stream([task for _, task in tasks], count_jobs(jobs), executor, progress)) as stream:
+        for task, outcomes in stream:
+            store.save(task, outcomes)
+            for outcome in outcomes:
+                if outcome.run.status == "failed":
+                    broken[task.key, outcome.run.seed, task.limits] = outcome
+            remaining[task.label] -= 1
+            progress.advanced(task.label, costs[id(task)], remaining[task.label] == 0)
     return broken
 
 
 def _stream(
     tasks: Sequence[Cell], jobs: int, name: str, progress: Progress
-) -> Iterator[tuple[Cell, list[Outcome]]]:
+) -> Generator[tuple[Cell, list[Outcome]]]:
     """Outcomes of tasks as they end. A crash of a worker breaks the pool: it is opened anew, and every task that
     was under way is tried again alone, so that the one that kills its worker is the one that fails."""
     queue = deque(tasks)
@@ -96,9 +99,8 @@ def _stream(
         ahead = 1 if suspects else jobs * TASKS_AHEAD
         try:
             while queue or suspects or running:
-                _fill(pool, running, suspects or queue, 1 if suspects else ahead, progress)
+                crashed = not _fill(pool, running, suspects or queue, 1 if suspects else ahead, progress)
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
-                crashed = False
                 for future in ended:
                     task = running.pop(future)
                     error = future.exception()
@@ -107,11 +109,11 @@ def _stream(
                     elif isinstance(error, BrokenProcessPool):
                         crashed = True
                         if ahead == 1 and not running:
-                            yield task, [Outcome(r, fit_failed(KILLED), "") for r in failed(task.seeds, KILLED)]
+                            yield task, _fail(task, KILLED)
                         else:
                             suspects.append(task)
-                    else:
-                        raise error
+                    else:  # what `do` cannot catch: a plug-in that exits, an outcome that cannot be sent
+                        yield task, _fail(task, describe_failure(error))
                 if crashed:
                     suspects += running.values()
                     progress.noted("a worker process died; the tasks under way are tried again, one at a time")
@@ -128,8 +130,17 @@ def _fill(
     queue: deque[Cell],
     most: int,
     progress: Progress,
-) -> None:
+) -> bool:
+    """Submit tasks; False where the pool turns out to be broken."""
     while queue and len(running) < most:
-        task = queue.popleft()
+        try:
+            future = pool.submit(do, queue[0])
+        except BrokenProcessPool:
+            return False
+        running[future] = task = queue.popleft()
         progress.started(task.label)
-        running[pool.submit(do, task)] = task
+    return True
+
+
+def _fail(task: Cell, reason: str) -> list[Outcome]:
+    return [Outcome(run, fit_failed(reason), "") for run in failed(task.seeds, reason)]

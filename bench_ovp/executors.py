@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import os
-from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 from .errors import InputError
@@ -22,9 +27,36 @@ class SerialExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # it belongs to whoever asks for the result
+        except (Exception, SystemExit) as error:  # it belongs to whoever asks for the result
             future.set_exception(error)
         return future
+
+
+class WorkerPool(ProcessPoolExecutor):
+    """Worker processes that neither import the user's script nor hear Ctrl-C."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Schedule `fn`; the first call starts the workers."""
+        with _apart():
+            return super().submit(fn, *args, **kwargs)
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """What is started here is a process of its own.
+
+    A spawned process imports `__main__` again, and a script without a guard would start its suite once more. And
+    it inherits the mask of signals: Ctrl-C, which a terminal sends to all, is the planner's to handle.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if os.name == "posix" else None
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        if masked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
 
 def count_jobs(jobs: int | None) -> int:
@@ -32,6 +64,19 @@ def count_jobs(jobs: int | None) -> int:
     if jobs is not None:
         return jobs
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_name(name: str) -> None:
+    """Refuse the name of an executor that cannot be opened, before anything is written.
+
+    Errors:
+        InputError: an unknown name, or dask is asked for and absent.
+    """
+    if name == "dask" or name.startswith("dask://"):
+        if importlib.util.find_spec("dask") is None or importlib.util.find_spec("distributed") is None:
+            raise InputError('--executor dask needs dask; install it with: pip install "bench-ovp[dask]"')
+    elif name not in ("process", "serial"):
+        raise InputError(f"--executor {name}: unknown; known: {NAMES}")
 
 
 def open_executor(name: str, jobs: int) -> Executor:
@@ -43,15 +88,14 @@ def open_executor(name: str, jobs: int) -> Executor:
     Errors:
         InputError: an unknown name, or dask is asked for and absent.
     """
+    check_name(name)
     if name == "serial":
         return SerialExecutor()
     if name == "process":
         # Spawned, not forked: a fork copies the locks of libraries that run threads.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare_worker)
-    if name == "dask" or name.startswith("dask://"):
-        return _open_dask(name.removeprefix("dask").removeprefix("://"), jobs)
-    raise InputError(f"--executor {name}: unknown; known: {NAMES}")
+        return WorkerPool(jobs, mp_context=context, initializer=prepare_worker)
+    return _open_dask(name.removeprefix("dask").removeprefix("://"), jobs)
 
 
 def kill(executor: Executor) -> None:
@@ -63,10 +107,8 @@ def kill(executor: Executor) -> None:
 
 
 def _open_dask(address: str, jobs: int) -> Executor:
-    try:
-        from dask.distributed import Client, LocalCluster
-    except ImportError:
-        raise InputError('--executor dask needs dask; install it with: pip install "bench-ovp[dask]"') from None
+    from dask.distributed import Client, LocalCluster
+
     if address:
         client = Client(f"tcp://{address}")
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from .errors import InputError
 from .optimizers import DriverMethod, Method
 from .parameters import Parameter, nearest
-from .problems import ProblemDefinition, description_of, parameters_of
+from .problems import Problem, ProblemDefinition, description_of, parameters_of
 from .registry import Registry, installed
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:
 
 def _verdict(row: Any) -> str:
     told = []
-    if row.theory_law:
+    if isinstance(row.theory_law, str):  # an absent theory may be None or NaN
         value = "" if math.isnan(row.theory_value) else f" {row.theory_value:.4g}"
         told.append(f"{'agrees with' if row.agrees else 'NOT'} {row.theory_law}{value}")
     if row.share < 1:
@@ -121,16 +121,21 @@ def _show_problem(registry: Registry, definition: type[ProblemDefinition]) -> st
     said = description_of(definition)
     lines = [definition.name, f"  {said.summary}", *_body(said.body), "", "parameters"]
     lines.append(_parameters(parameters_of(definition)))
-    problem = registry.problem(definition.name)
+    if not any(p.required for p in parameters_of(definition)):
+        lines += ["", "theory, at the defaults", _theories(registry, registry.problem(definition.name))]
+    return "\n".join([*lines, *_source(said.source), *_home(registry, "problem", definition.name)])
+
+
+def _theories(registry: Registry, problem: Problem) -> str:
     rows = []
     for name, method in registry.methods.items():
-        optimizer = registry.optimizer(name)
-        theory = problem.theory(method.family, optimizer.parameters)
+        if any(p.required for p in method.parameters):
+            continue
+        theory = problem.theory(method.family, registry.optimizer(name).parameters)
         if theory:
             value = "" if math.isnan(theory.value) else f" {theory.value:.6g}"
             rows.append((name, f"{theory.law}{value}", theory.source))
-    lines += ["", "theory, at the defaults", columns(rows, indent="  ")]
-    return "\n".join([*lines, *_source(said.source), *_home(registry, "problem", definition.name)])
+    return columns(rows, indent="  ")
 
 
 def _show_method(registry: Registry, method: Method) -> str:

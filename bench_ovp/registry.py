@@ -91,7 +91,8 @@ def gather(found: list[EntryPoint]) -> Registry:
             _refuse_duplicates(offered, problems, methods)
         except Exception as error:  # whatever a plug-in raises is its own; it is named, and the others load
             frame = traceback.extract_tb(error.__traceback__)[-1]
-            told = f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
+            message = " ".join(str(error).split())
+            told = f"{type(error).__name__}: {message} ({frame.filename}:{frame.lineno})"
             plugins.append(Plugin(plugin.name, distribution, version, plugin.module, error=told))
             continue
         problems |= offered[0]
@@ -113,11 +114,11 @@ def _offers(entry: EntryPoint) -> Offered:
     manager.register(module, entry.name)
     _refuse_misspelt(module)
     problems: dict[str, type[ProblemDefinition]] = {}
-    for definition in _flatten(manager.hook.bench_ovp_problems(), "bench_ovp_problems"):
+    for definition in _flatten(manager.hook.bench_ovp_problems):
         _check_problem(definition)
         _add(problems, definition.name, definition)
     methods: dict[str, Method] = {}
-    for method in _flatten(manager.hook.bench_ovp_optimizers(), "bench_ovp_optimizers"):
+    for method in _flatten(manager.hook.bench_ovp_optimizers):
         if not isinstance(method, StepMethod | DriverMethod):
             raise TypeError(f"bench_ovp_optimizers must return StepMethod or DriverMethod, not {method!r}")
         _ = method.parameters  # its signature must be readable
@@ -125,10 +126,13 @@ def _offers(entry: EntryPoint) -> Offered:
     return problems, methods
 
 
-def _flatten(results: list[Any], hook: str) -> list[Any]:
+def _flatten(hook: pluggy.HookCaller) -> list[Any]:
+    results = hook()
+    if len(results) < len(hook.get_hookimpls()):  # pluggy leaves None out
+        raise TypeError(f"{hook.name} must return a list, not None")
     for result in results:
         if not isinstance(result, list | tuple):
-            raise TypeError(f"{hook} must return a list, not {result!r}")
+            raise TypeError(f"{hook.name} must return a list, not {result!r}")
     return [item for result in results for item in result]
 
 

@@ -11,8 +11,8 @@ import hashlib
 import io
 import json
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -48,14 +48,27 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {folder}: {error.strerror}; use another --results") from None
         self.path = folder / FILE
         self.damaged: list[str] = []
-        try:
+        with self._readable():
             self._db = sqlite3.connect(self.path, timeout=30.0)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._prepare()
+        try:
+            with self._readable():
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._prepare()
+        except InputError:
+            self._db.close()
+            raise
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.DatabaseError as error:
             raise InputError(f"{self.path}: {error}; move the file away to start afresh") from None
 
@@ -118,7 +131,7 @@ class Store:
         found = {}
         query = "SELECT seed, wall, facts, columns, digest, rates, rate FROM runs WHERE key = ? AND limits = ?"
         wanted = set(cell.seeds)
-        with closing(self._db.execute(query, (cell.key, cell.limits))) as rows:
+        with self._readable(), closing(self._db.execute(query, (cell.key, cell.limits))) as rows:
             for seed, wall, facts, columns, digest, rates, rate in rows:
                 if seed not in wanted:
                     continue

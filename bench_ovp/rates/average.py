@@ -11,7 +11,7 @@ from bench_ovp.rates import verdict
 from bench_ovp.rates.curve import Curve, block_starts
 from bench_ovp.rates.endings import grew, outran
 from bench_ovp.rates.models import evaluate, library
-from bench_ovp.rates.noise import block_noise, estimate_noise
+from bench_ovp.rates.noise import estimate_noise
 from bench_ovp.rates.oscillation import find_oscillation
 from bench_ovp.rates.rate import Evidence, Rate
 from bench_ovp.rates.windows import LANES, sweep
@@ -43,7 +43,6 @@ def decide(curve: Curve) -> Rate:
         t, s, y = t[wave.first :], s[wave.first :], y[wave.first :] - wave.log_factor
         error = np.hypot(error[wave.first :], 1.5 * wave.error)
         sigma, rho = estimate_noise(s, y)
-    sigma = np.maximum(sigma, error)
     lib = library()
     values, slopes = np.empty((2, t.size, lib.kind.size))
     evaluate(t / t[-1], lib.kind, lib.p, values, slopes)
@@ -55,7 +54,9 @@ def decide(curve: Curve) -> Rate:
         table = np.add.reduceat(table, starts) / count[:, None]
         values, slopes = table[:, :-1].copy(), np.add.reduceat(slopes, starts) / count[:, None]
         s, t = np.add.reduceat(s, starts) / count, t[np.append(starts[1:], t.size) - 1]
-        sigma, rho = block_noise(np.add.reduceat(sigma, starts) / count, rho, count)
+        error = np.sqrt(np.add.reduceat(error**2, starts)) / count
+        sigma, rho = estimate_noise(s, table[:, -1])
+    sigma = np.maximum(sigma, error)
     points = t.size
     rows = _whiten(table, sigma, rho)
     chi2 = np.empty((lib.size.size, points, LANES))
@@ -99,7 +100,10 @@ def decide(curve: Curve) -> Rate:
     ok = vote == law
     w = weight[ok] / weight[ok].sum()
     value = np.average(result[ok, 0], weights=w)
+    decades = (ends - np.average(s[start[ok]], weights=w)) / math.log(10)
     structure = STRUCTURE * (1.0 if wave else min(1.0, max(0.0, lost / 0.5))) * value
+    if law == verdict.SAYS_POWER:
+        structure *= max(1.0, (3 / decades)**2)
     sd = math.sqrt(np.sum(w * (result[ok, 1] + (result[ok, 0] - value) ** 2)) + structure**2)
     logc = np.average(result[ok, 2], weights=w)
     at = ends if law == verdict.SAYS_POWER else 1.0
@@ -108,7 +112,7 @@ def decide(curve: Curve) -> Rate:
     if law == verdict.SAYS_POWER:
         logc += value * ends
     per = 1.0 if law == verdict.SAYS_POWER else 1.0 / t[-1]
-    half = 2.0 * sd
+    half = 2.1 * sd
     with np.errstate(over="ignore"):
         return Rate(verdict.LAWS[law], value * per, (value - half) * per, (value + half) * per,
                 float(np.exp(logc)), float(np.exp(logc - 2 * sdc)), float(np.exp(logc + 2 * sdc)),

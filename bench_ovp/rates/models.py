@@ -102,12 +102,12 @@ def _others() -> list[Model]:
         models.append(Model("e^-ct + b", LEAVING, 0.03, (ONE, _exp(-rate), LINEAR)))
     models.append(Model("e^-ct-at^2", LEAVING, 0.03, (ONE, _pow(2.0), LINEAR)))
     for g in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
-        models.append(Model("e^-ct^g", STRETCHED, 0.05, (ONE, _powlog(g), _pow(g))))
+        models.append(Model("e^-ct^g", STRETCHED, 0.03, (ONE, _powlog(g), _pow(g))))
     for g in (0.2, 0.4, 0.6, 0.8):
         models.append(Model("t^a e^-ct^g", STRETCHED, 0.02, (ONE, LOG, _powlog(g), _pow(g))))
     for span in (5.0, 7.0, 10.0, 14.0, 20.0):
-        models.append(Model("(log t)^-p", STRETCHED, 0.1, (ONE, Column("loglog", span))))
-        models.append(Model("(log t)^-p (1 + a/t)", STRETCHED, 0.03, (ONE, _pow(-1.0), Column("loglog", span))))
+        models.append(Model("(log t)^-p", BENDING, 0.1, (ONE, Column("loglog", span))))
+        models.append(Model("(log t)^-p (1 + a/t)", BENDING, 0.03, (ONE, _pow(-1.0), Column("loglog", span))))
     for g in (1.5, 2.0, 3.0, 5.0):
         models.append(Model("e^-ct^g, g > 1", SUPER, 0.05, (ONE, _powlog(g), _pow(g))))
     models.append(Model("constant", CONSTANT, 1.0, (ONE,)))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 SHORT, LONG = 9, 24  # points in a local fit: short sees the level, long the memory
+REACH = 20  # points on either side whose fits steady the level
 
 
 @njit(cache=True)
@@ -72,8 +73,9 @@ def _bias(width: int) -> tuple[Array, Array, Array]:
 def estimate_noise(s: Array, y: Array) -> tuple[Array, float]:
     """Standard deviation of every y and the lag-1 correlation of its noise.
 
-    σᵢ² is the residual variance of local fits around point i; ρ is matched to the lag-1
-    products of the residuals of longer fits, both corrected for what the fits absorb.
+    σᵢ² is the median residual variance of the local fits around point i, so that a kink, which
+    spoils a few of them, does not pass for noise; ρ is matched to the lag-1 products of longer
+    fits. Both are corrected for what the fits absorb.
 
     Args:
         s: log t, increasing; y: log L, same length, at least 6 points.
@@ -86,32 +88,24 @@ def estimate_noise(s: Array, y: Array) -> tuple[Array, float]:
     local_residuals(s, y, width, 1, out)
     table, _, share = _bias(width)
     variance = np.mean(out**2, axis=1) / np.interp(rho, table, share)
-    # a point is in up to `width` windows; those of its neighbours steady the estimate
-    around = np.pad(variance, (width // 2, s.size - variance.size - width // 2), mode="edge")
-    reach = 2 * SHORT + 1
-    smooth = np.convolve(np.pad(around, reach // 2, mode="edge"), np.full(reach, 1.0 / reach), "valid")
-    return np.sqrt(smooth[: s.size]), rho
+    freedom = width - 4
+    median = 1 - 2 / (9 * freedom)  # of χ²/freedom, cubed: Wilson & Hilferty (1931)
+    around = np.pad(variance, (width // 2, s.size - variance.size - width // 2), mode="reflect" if variance.size > width else "edge")
+    reach = min(2 * REACH + 1, 2 * ((s.size - 1) // 2) + 1)
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(around, reach // 2, mode="reflect"), reach)
+    return np.sqrt(np.median(near, axis=1) / median**3), rho
 
 
 def _memory(s: Array, y: Array) -> float:
+    """ρ from the quieter half of the longer fits: a kink or a bend has memory too."""
     width = min(LONG, s.size // 2)
     if width < 12:
         return 0.0
-    out = np.empty((s.size // 2 + 1, width))
-    count = local_residuals(s, y, width, 4, out)
+    out = np.empty((s.size, width))
+    count = local_residuals(s, y, width, max(1, width // 8), out)
     e = out[:count]
     power = np.sum(e * e, axis=1) + 1e-300
-    seen = float(np.median(np.sum(e[:, 1:] * e[:, :-1], axis=1) / power))
+    quiet = power <= 2 * np.quantile(power, 0.25)
+    seen = float(np.median((np.sum(e[:, 1:] * e[:, :-1], axis=1) / power)[quiet]))
     rho, ratio, _ = _bias(width)
     return float(np.interp(seen, ratio, rho))
-
-
-def block_noise(sigma: Array, rho: float, count: NDArray[np.int64]) -> tuple[Array, float]:
-    """σ and lag-1 correlation of means of consecutive blocks of AR(1) noise.
-
-    Var of a mean of n: σ²/n (1 + 2 Σ (1 - k/n) ρᵏ); covariance of neighbours: σ² ρ (1 - ρⁿ)²/(n (1 - ρ))².
-    """
-    n = count.astype(np.float64)
-    variance = (n * (1 - rho**2) - 2 * rho * (1 - rho**n)) / (n * (1 - rho)) ** 2
-    together = rho * ((1 - rho**n) / (n * (1 - rho))) ** 2
-    return sigma * np.sqrt(variance), float(np.median(together / variance))

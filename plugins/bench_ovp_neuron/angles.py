@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
-# Strict IEEE arithmetic, no `fastmath`: compensated sums must compensate, a NaN must be seen, and even fused
-# multiply-adds are out, since whether two operations fuse depends on what the compiler inlines, which differs
-# between freshly compiled code and code from the cache. So a run's bits depend on nothing but its start.
+# Strict IEEE arithmetic, no `fastmath`: compensated sums must compensate, and a NaN must be seen. Multiply-adds
+# are fused where `fma` says so and nowhere else: left to the compiler, that would depend on what it inlines,
+# which differs between freshly compiled code and code from the cache. So a run's bits depend on its start alone.
 COMPILED = {"error_model": "numpy", "cache": True}
 INLINED = {**COMPILED, "inline": "always"}
 
@@ -30,6 +31,16 @@ D0, D1, D2, D3, D4, D5, D6, D7, D8, D9, D10, D11, D12, D13, D14 = (
 )
 
 
+@intrinsic
+def fma(context, a, b, c):
+    """a·b + c with one rounding."""
+
+    def generate(context, builder, signature, values):
+        return builder.fma(*values)
+
+    return types.float64(types.float64, types.float64, types.float64), generate
+
+
 @njit(**INLINED)
 def angle(y, x):
     """atan2(y, x) of y, x ≥ 0, in [0, π/2]; relative error below 2 ulp.
@@ -42,15 +53,16 @@ def angle(y, x):
     wide = small > large * TAN_EIGHTH_PI
     q = (small - large if wide else small) / (small + large if wide else large)
     z = q * q
-    p = (
-        ((-8.750608600031904122785e-1 * z - 1.615753718733365076637e1) * z - 7.500855792314704667340e1) * z
-        - 1.228866684490136173410e2
-    ) * z - 6.485021904942025371773e1
-    r = (
-        (((z + 2.485846490142306297962e1) * z + 1.650270098316988542046e2) * z + 4.328810604912902668951e2) * z
-        + 4.853903996359136964868e2
-    ) * z + 1.945506571482613964425e2
-    a = q + q * (z * p / r)
+    p = fma(z, -8.750608600031904122785e-1, -1.615753718733365076637e1)
+    p = fma(z, p, -7.500855792314704667340e1)
+    p = fma(z, p, -1.228866684490136173410e2)
+    p = fma(z, p, -6.485021904942025371773e1)
+    r = z + 2.485846490142306297962e1
+    r = fma(z, r, 1.650270098316988542046e2)
+    r = fma(z, r, 4.328810604912902668951e2)
+    r = fma(z, r, 4.853903996359136964868e2)
+    r = fma(z, r, 1.945506571482613964425e2)
+    a = fma(q, z * p / r, q)
     a = a + QUARTER_PI if wide else a
     return HALF_PI - a if steep else a
 
@@ -59,9 +71,12 @@ def angle(y, x):
 def sine_excess(t):
     """θ − sin θ without cancellation, θ in [0, π]: θ³/6 to leading order."""
     x = t * t
-    s = E10 + x * (E11 + x * (E12 + x * (E13 + x * E14)))
-    s = E5 + x * (E6 + x * (E7 + x * (E8 + x * (E9 + x * s))))
-    return t * x * (E0 + x * (E1 + x * (E2 + x * (E3 + x * (E4 + x * s)))))
+    s = fma(x, E14, E13)
+    s = fma(x, fma(x, fma(x, s, E12), E11), E10)
+    s = fma(x, fma(x, fma(x, s, E9), E8), E7)
+    s = fma(x, fma(x, fma(x, s, E6), E5), E4)
+    s = fma(x, fma(x, fma(x, s, E3), E2), E1)
+    return t * x * fma(x, s, E0)
 
 
 @njit(**INLINED)
@@ -71,6 +86,9 @@ def angle_defect(t):
     Source: Safran & Shamir (2018); eq. (23) of Xu & Du (2023).
     """
     x = t * t
-    s = D10 + x * (D11 + x * (D12 + x * (D13 + x * D14)))
-    s = D5 + x * (D6 + x * (D7 + x * (D8 + x * (D9 + x * s))))
-    return t * x * (D0 + x * (D1 + x * (D2 + x * (D3 + x * (D4 + x * s)))))
+    s = fma(x, D14, D13)
+    s = fma(x, fma(x, fma(x, s, D12), D11), D10)
+    s = fma(x, fma(x, fma(x, s, D9), D8), D7)
+    s = fma(x, fma(x, fma(x, s, D6), D5), D4)
+    s = fma(x, fma(x, fma(x, s, D3), D2), D1)
+    return t * x * fma(x, s, D0)

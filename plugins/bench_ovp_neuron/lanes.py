@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .angles import COMPILED, INLINED, angle, angle_defect, sine_excess
+from .angles import COMPILED, INLINED, angle, angle_defect, fma, sine_excess
 
 LANES = 16
 HALF_OVER_PI = 0.5 / np.pi
@@ -51,7 +51,7 @@ def measure(w, teacher, norm, z_norm, unit, verse, acute, r):
             z_norm[i, q] = 0.0
         for k in range(1, d):
             for q in range(LANES):
-                z_norm[i, q] += w[i, k, q] * w[i, k, q]
+                z_norm[i, q] = fma(w[i, k, q], w[i, k, q], z_norm[i, q])
         for q in range(LANES):
             h = w[i, 0, q]
             length = math.sqrt(h * h + z_norm[i, q])
@@ -94,12 +94,12 @@ def chords(i, j, unit, verse, minus, plus):
             b = unit[i, k + 1, q] - unit[j, k + 1, q]
             c = unit[i, k + 2, q] - unit[j, k + 2, q]
             e = unit[i, k + 3, q] - unit[j, k + 3, q]
-            minus[q] += (a * a + b * b) + (c * c + e * e)
+            minus[q] += fma(a, a, b * b) + fma(c, c, e * e)
         k += 4
     while k < d:
         for q in range(LANES):
             a = unit[i, k, q] - unit[j, k, q]
-            minus[q] += a * a
+            minus[q] = fma(a, a, minus[q])
         k += 1
     opposite = 0
     for q in range(LANES):
@@ -184,16 +184,16 @@ def block_grad(w, teacher, norm, z_norm, unit, verse, acute, r, grad):
                 x = sine_excess(t)
                 bend = t * (verse[j, q] - verse[i, q])
                 arc[q] = t
-                along[i, q] -= x * norm[j, q]
-                along[j, q] -= x * norm[i, q]
-                tilt[i, q] += bend * norm[j, q]
-                tilt[j, q] -= bend * norm[i, q]
-                across[i, q] += s * norm[j, q]
-                across[j, q] += s * norm[i, q]
+                along[i, q] = fma(-x, norm[j, q], along[i, q])
+                along[j, q] = fma(-x, norm[i, q], along[j, q])
+                tilt[i, q] = fma(bend, norm[j, q], tilt[i, q])
+                tilt[j, q] = fma(-bend, norm[i, q], tilt[j, q])
+                across[i, q] = fma(s, norm[j, q], across[i, q])
+                across[j, q] = fma(s, norm[i, q], across[j, q])
             for k in range(1, d):
                 for q in range(LANES):
-                    grad[i, k, q] -= arc[q] * w[j, k, q]
-                    grad[j, k, q] -= arc[q] * w[i, k, q]
+                    grad[i, k, q] = fma(-arc[q], w[j, k, q], grad[i, k, q])
+                    grad[j, k, q] = fma(-arc[q], w[i, k, q], grad[j, k, q])
     for i in range(n):
         for q in range(LANES):
             cosine = w[i, 0, q] / norm[i, q]
