@@ -354,7 +354,7 @@ def visible(truth: Truth, smooth: Truth) -> tuple[float, float]:
 def accepted(truth: Truth, decades: float, folds: float, family: str) -> set[str]:
     """The laws that are right for this curve."""
     right = {truth.law, "undecided"}
-    if truth.law == "power" and decades < 1 or truth.law == "exponential" and folds < 3:
+    if (truth.law == "power" and decades < 1) or (truth.law == "exponential" and folds < 3):
         right.add(truth.before)
     if family.startswith("limit"):
         level = truth.y[-1]  # ends within 10% of its limit for a decade, or the limit is not yet the last regime

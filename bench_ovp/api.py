@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from .registry import installed
 from .trace import Trace
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from .rates import Rate
 
 
@@ -80,7 +82,7 @@ def run(
     return integrate(problem, optimizer, listed, horizon, per_decade, StopRule(stop_loss, wall))
 
 
-def fit_rate(time: Iterable[float], loss: Iterable[float], *, floor: float = 0.0, rtol: float = 0.0) -> Rate:
+def fit_rate(time: ArrayLike, loss: ArrayLike, *, floor: float = 0.0, rtol: float = 0.0) -> Rate:
     """Decide the law of a curve: power, exponential, or neither.
 
     Args:

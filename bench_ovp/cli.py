@@ -19,8 +19,8 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 EPILOG = """\b
 Examples:
   bench-ovp suite suites/quick.yaml
-  bench-ovp suite suites/paper.yaml --only "teacher-neuron[n=5,*] x *"
-  bench-ovp show heavy-ball
+  bench-ovp suite suites/paper.yaml --only "*[n=5,*] x *"
+  bench-ovp list
 \b
 Completion: add to the start-up file of your shell (bash here; zsh_source, fish_source likewise)
   eval "$(_BENCH_OVP_COMPLETE=bash_source bench-ovp)"
@@ -125,7 +125,7 @@ def _complete_name(context: click.Context, parameter: click.Parameter, typed: st
     return [name for name in (*registry.problems, *registry.methods) if name.startswith(typed)]
 
 
-@main.command(epilog="\b\nExample:\n  bench-ovp show teacher-neuron")
+@main.command(epilog="\b\nThe names:\n  bench-ovp list")
 @click.argument("name", shell_complete=_complete_name)
 def show(name: str) -> None:
     """Parameters, defaults, units, theory and source of one problem or optimizer."""

@@ -62,10 +62,10 @@ def run_missing(
         lacking = cell.with_seeds(seed for seed in cell.seeds if seed not in have)
         if not lacking.seeds:
             continue
-        problem, _ = cell.revive(registry)
+        pair = cell.revive(registry)
         parts = list(list_tasks(lacking, registry))
         remaining[cell.label] = len(parts)
-        tasks += [(weight(part, problem), part) for part in parts]
+        tasks += [(weight(part, *pair), part) for part in parts]
     for line in store.damaged:
         progress.noted(f"the stored run of {line} is damaged and will be computed again")
     tasks.sort(key=lambda entry: -entry[0])  # the longest first: none is left alone at the end
@@ -86,9 +86,7 @@ def run_missing(
     return broken
 
 
-def _stream(
-    tasks: Sequence[Cell], jobs: int, name: str, progress: Progress
-) -> Generator[tuple[Cell, list[Outcome]]]:
+def _stream(tasks: Sequence[Cell], jobs: int, name: str, progress: Progress) -> Generator[tuple[Cell, list[Outcome]]]:
     """Outcomes of tasks as they end. A crash of a worker breaks the pool: it is opened anew, and every task that
     was under way is tried again alone, so that the one that kills its worker is the one that fails."""
     queue = deque(tasks)

@@ -45,8 +45,8 @@ class WorkerPool(ProcessPoolExecutor):
 def _apart() -> Iterator[None]:
     """What is started here is a process of its own.
 
-    A spawned process imports `__main__` again, and a script without a guard would start its suite once more. And
-    it inherits the mask of signals: Ctrl-C, which a terminal sends to all, is the planner's to handle.
+    A spawned process imports `__main__` again, and a script without a guard would start its suite once more.
+    And it inherits the mask of signals: Ctrl-C, which a terminal sends to all, is the planner's to handle.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -78,10 +78,11 @@ def ranking_table(ranking: pd.DataFrame) -> str:
         return "no finished runs yet"
     blocks = []
     for problem, group in ranking.groupby("problem", sort=False):
-        rows = [
-            (str(row.rank), row.optimizer, formula(row.law, row.value, row.low, row.high), _verdict(row))
-            for row in group.itertuples()
-        ]
+        rows = []
+        for row in group.to_dict("records"):
+            cells: dict[str, Any] = {str(name): cell for name, cell in row.items()}
+            law = formula(cells["law"], cells["value"], cells["low"], cells["high"])
+            rows.append((str(cells["rank"]), cells["optimizer"], law, _verdict(cells)))
         blocks.append(f"{problem}\n{columns(rows, indent='  ')}")
     return "\n\n".join(blocks) + "\n"
 
@@ -103,13 +104,13 @@ def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:
     return "\n".join(f"{indent}{line.rstrip()}" for line in lines)
 
 
-def _verdict(row: Any) -> str:
+def _verdict(row: Mapping[str, Any]) -> str:
     told = []
-    if isinstance(row.theory_law, str):  # an absent theory may be None or NaN
-        value = "" if math.isnan(row.theory_value) else f" {row.theory_value:.4g}"
-        told.append(f"{'agrees with' if row.agrees else 'NOT'} {row.theory_law}{value}")
-    if row.share < 1:
-        told.append(f"{row.share:.0%} of {row.seeds} seeds")
+    if isinstance(row["theory_law"], str):  # an absent theory may be None or NaN
+        value = "" if math.isnan(row["theory_value"]) else f" {row['theory_value']:.4g}"
+        told.append(f"{'agrees with' if row['agrees'] else 'NOT'} {row['theory_law']}{value}")
+    if row["share"] < 1:
+        told.append(f"{row['share']:.0%} of {row['seeds']} seeds")
     return "; ".join(told)
 
 
@@ -152,7 +153,12 @@ def _show_method(registry: Registry, method: Method) -> str:
 
 def _parameters(parameters: Sequence[Parameter]) -> str:
     rows = [
-        (p.name, "required" if p.required else f"= {_default(p.default)}", _limits(p.annotation), p.description)
+        (
+            p.name,
+            "required" if p.required else f"= {_default(p.default)}",
+            _limits(p.annotation),
+            p.description,
+        )
         for p in parameters
     ]
     return columns(rows, indent="  ")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .checkpoints import Horizon, StopRule
-from .optimizers import DriverMethod, Optimizer
+from .optimizers import DriverMethod, Optimizer, StepMethod
 from .parameters import load_matrix
 from .problems import Problem
 from .registry import Registry
@@ -106,13 +106,18 @@ def list_tasks(cell: Cell, registry: Registry) -> Iterator[Cell]:
         yield cell.with_seeds(cell.seeds[first : first + size])
 
 
-def weight(cell: Cell, problem: Problem) -> float:
-    """A guess at the cost of a cell, for the order of work and the time left; in no particular unit."""
-    n, d = problem.start([0]).shape[1:]
-    iterations = cell.horizon.iterations or cell.horizon.evaluations
-    if cell.optimizer[0] and iterations is None or cell.horizon.time is not None and iterations is None:
-        return len(cell.seeds) * (20.0 + (n * min(d, n + 1)) ** 2.0)
-    return len(cell.seeds) * (iterations or 1) * (n * n * min(d, n + 1) + 20.0) * 1e-6
+def weight(cell: Cell, problem: Problem, optimizer: Optimizer) -> float:
+    """A guess at the cost of a cell, in core seconds: for the order of work and the time left, nothing else."""
+    n, d = (int(size) for size in problem.start([0]).shape[1:])
+    variables = n * min(d, n + 1)
+    if optimizer.method.clock == "time":
+        return len(cell.seeds) * (0.3 + 1.5e-7 * variables**3)  # factorisations
+    ticks = None if cell.horizon.time is None else cell.horizon.time / optimizer.time_per_iteration
+    limits = [cell.horizon.iterations, ticks, cell.horizon.evaluations]
+    steps = min(limit for limit in limits if limit is not None)
+    compiled = isinstance(optimizer.method, StepMethod) and optimizer.method.compile
+    per_step = 1e-9 * (n * variables + 20) if compiled else 3e-5 + 1.5e-9 * variables**3
+    return len(cell.seeds) * steps * per_step
 
 
 def cell_key(problem: Problem, optimizer: Optimizer, per_decade: int, registry: Registry) -> str:
@@ -133,12 +138,13 @@ def cell_key(problem: Problem, optimizer: Optimizer, per_decade: int, registry: 
 
 @cache
 def source_digest(module: str) -> str:
-    """The digest of a plug-in's source: its whole package, or its file."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    """The digest of a plug-in's source: the whole package that `module` is in, or its file."""
+    spec = importlib.util.find_spec(module.partition(".")[0])
+    if spec is None or (spec.origin is None and not spec.submodule_search_locations):
         return module
-    home = Path(spec.origin)
-    return _digest_files(home.parent.rglob("*.py") if home.name == "__init__.py" else [home])
+    if spec.submodule_search_locations:
+        return _digest_files(file for folder in spec.submodule_search_locations for file in Path(folder).rglob("*.py"))
+    return _digest_files([Path(str(spec.origin))])
 
 
 @cache
@@ -175,8 +181,4 @@ def _content(value: Any) -> Any:
 def missing_labels(cells: Sequence[Cell], done: Iterable[tuple[str, int, str]]) -> list[str]:
     """The labels of cells that lack a run; `done` holds (key, seed, limits)."""
     have = set(done)
-    return [
-        cell.label
-        for cell in cells
-        if any((cell.key, seed, cell.limits) not in have for seed in cell.seeds)
-    ]
+    return [cell.label for cell in cells if any((cell.key, seed, cell.limits) not in have for seed in cell.seeds)]

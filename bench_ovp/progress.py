@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any
 
 
-
 class Silent:
     """Says nothing."""
 
@@ -116,7 +115,7 @@ class Reporting:
 
     @staticmethod
     def _say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        print(line, file=sys.stderr, flush=True)
 
 
 def _clock(seconds: float) -> str:

@@ -49,12 +49,8 @@ def describe_run(
         ],
         "missing": list(missing),
         "engines": engines,
-        "problems": {
-            label: _described(description_of(problem.definition)) for label, problem in problems.items()
-        },
-        "optimizers": {
-            label: _described(optimizer.method.description) for label, optimizer in optimizers.items()
-        },
+        "problems": {label: _described(description_of(problem.definition)) for label, problem in problems.items()},
+        "optimizers": {label: _described(optimizer.method.description) for label, optimizer in optimizers.items()},
         "clocks": {label: optimizer.method.clock for label, optimizer in optimizers.items()},
         "cells": len(cells),
     }

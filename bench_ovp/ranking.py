@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .problems import Theory
 from .rates import Rate
@@ -108,7 +109,7 @@ def rank(standings: Mapping[str, Standing]) -> dict[str, int]:
     return {name: place for place, name in enumerate(ordered, start=1)}
 
 
-def evaluations_to(loss: Sequence[float], evaluations: Sequence[float]) -> tuple[float, ...]:
+def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]:
     """Evaluations at the first record at or below each of TARGETS; inf where there is none."""
     curve = np.asarray(loss)
     charged = np.asarray(evaluations)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 
@@ -97,9 +97,7 @@ def gather(found: list[EntryPoint]) -> Registry:
             continue
         problems |= offered[0]
         methods |= offered[1]
-        plugins.append(
-            Plugin(plugin.name, distribution, version, plugin.module, tuple(offered[0]), tuple(offered[1]))
-        )
+        plugins.append(Plugin(plugin.name, distribution, version, plugin.module, tuple(offered[0]), tuple(offered[1])))
     return Registry(problems, methods, tuple(plugins))
 
 
@@ -150,7 +148,7 @@ def _check_problem(definition: Any) -> None:
     for required in ("name", "start", "loss", "grad"):
         if not hasattr(definition, required):
             raise TypeError(f"problem {definition.__name__} has no {required!r}")
-    parameters_of(definition)
+    parameters_of(cast("type[ProblemDefinition]", definition))
 
 
 def _refuse_misspelt(module: ModuleType) -> None:
@@ -167,9 +165,7 @@ def _refuse_misspelt(module: ModuleType) -> None:
         raise NameError(f"it implements no hook; known: {', '.join(sorted(known))}")
 
 
-def _refuse_duplicates(
-    offered: Offered, problems: Mapping[str, Any], methods: Mapping[str, Any]
-) -> None:
+def _refuse_duplicates(offered: Offered, problems: Mapping[str, Any], methods: Mapping[str, Any]) -> None:
     for kind, new, old in (("problem", offered[0], problems), ("optimizer", offered[1], methods)):
         for name in new:
             if name in old:

@@ -51,7 +51,8 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot make the folder {folder}: {error.strerror}; use another --results") from None
+            told = f"cannot make the folder {folder}: {error.strerror}; use another --results"
+            raise InputError(told) from None
         self.path = folder / FILE
         self.damaged: list[str] = []
         with self._readable():

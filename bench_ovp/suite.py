@@ -125,9 +125,7 @@ def read_suite(path: Path, registry: Registry) -> Suite:
             "optimizers": partial(_read_entries, kind="optimizer", registry=registry, folder=folder),
             "seeds": _read_seeds,
             "horizon": _read_horizon,
-            "checkpoints": partial(
-                _read_keys, readers={"per_decade": partial(_read_count, least=1, most=FINEST)}
-            ),
+            "checkpoints": partial(_read_keys, readers={"per_decade": partial(_read_count, least=1, most=FINEST)}),
             "stop": _read_stop,
             "overrides": _read_overrides,
         },
@@ -242,11 +240,7 @@ def _read_count(node: Node, least: int = 1, most: int = LARGEST_INTEGER) -> int:
 
 def _read_number(node: Node, zero: bool = False) -> float:
     value = node.value
-    if (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and (value > 0 or (zero and value == 0))
-    ):
+    if isinstance(value, int | float) and not isinstance(value, bool) and (value > 0 or (zero and value == 0)):
         return float(value)
     raise _mistaken(node, "a number that is not negative" if zero else "a positive number")
 
@@ -271,9 +265,7 @@ def _read_seeds(node: Node) -> Sequence[int]:
 
 
 def _read_horizon(node: Node) -> Horizon:
-    return Horizon(
-        **_read_keys(node, {"iterations": _read_count, "time": _read_number, "evaluations": _read_count})
-    )
+    return Horizon(**_read_keys(node, {"iterations": _read_count, "time": _read_number, "evaluations": _read_count}))
 
 
 def _read_stop(node: Node) -> StopRule:

@@ -108,7 +108,7 @@ def run_suite(
         return write_results(folder, suite, cells, store, registry, broken, started, report)
 
 
-def redraw(folder: Path, results_name: str = "results") -> Finished:
+def redraw(folder: Path) -> Finished:
     """Tables and report again, from what is stored; runs nothing.
 
     Errors:
@@ -116,7 +116,7 @@ def redraw(folder: Path, results_name: str = "results") -> Finished:
     """
     if not (folder / FILE).is_file() or not (folder / SUITE_FILE).is_file():
         raise InputError(
-            f"{folder} holds no results of a suite; name a folder such as {results_name}/paper, made by `bench-ovp suite`"
+            f"{folder} holds no results of a suite; name a folder that `bench-ovp suite` made, such as results/paper"
         )
     registry = installed()
     suite, cells = plan_suite(folder / SUITE_FILE, registry)

@@ -15,11 +15,13 @@ from .rates import Rate
 from .trace import Trace, column_names
 
 RUN_COLUMNS = (
-    "problem optimizer seed status reason law value low high constant final_loss iterations evaluations seconds"
-).split()
+    *("problem", "optimizer", "seed", "status", "reason", "law", "value", "low", "high", "constant"),
+    *("final_loss", "iterations", "evaluations", "seconds"),
+)
 RANKING_COLUMNS = (
-    "problem optimizer rank law value low high constant share theory_law theory_value theory_source agrees seeds"
-).split()
+    *("problem", "optimizer", "rank", "law", "value", "low", "high", "constant", "share"),
+    *("theory_law", "theory_value", "theory_source", "agrees", "seeds"),
+)
 FIRST_COLUMNS = ("iteration", "time", "evaluations", "loss", "grad_norm")
 
 

@@ -117,9 +117,7 @@ class Recorder:
                 self.end([run], *ended, position, evaluations)
         return going_on
 
-    def end(
-        self, runs: Sequence[int], status: str, reason: str, position: float, evaluations: int
-    ) -> None:
+    def end(self, runs: Sequence[int], status: str, reason: str, position: float, evaluations: int) -> None:
         """Close `runs`, numbers on the original run axis."""
         for run in runs:
             iterations = None if self._tick is None else int(position)

@@ -27,9 +27,7 @@ def do(cell: Cell) -> list[Outcome]:
 
     try:
         problem, optimizer = cell.revive(installed())
-        trace = integrate(
-            problem, optimizer, cell.seeds, cell.horizon, cell.per_decade, cell.stop
-        )
+        trace = integrate(problem, optimizer, cell.seeds, cell.horizon, cell.per_decade, cell.stop)
         return [Outcome(run, fit_run(run, problem, optimizer), trace.engine) for run in trace.runs]
     except Exception as error:  # a plug-in's failure is a result; it must hurt nobody else
         reason = describe_failure(error)

@@ -25,7 +25,7 @@ from ..optimizers import Optimizer, StepMethod
 from ..oracle import Oracle
 from ..problems import Array, Kernels, Problem
 
-COMPILED = {"error_model": "numpy"}  # a division by zero is a result, as in NumPy
+COMPILED: dict[str, Any] = {"error_model": "numpy"}  # a division by zero is a result, as in NumPy
 
 CONSTANTS = types.float64[::1]
 RUNS = types.float64[::1]
@@ -119,9 +119,7 @@ class CompiledEngine:
     def __init__(self, kernels: Kernels, optimizer: Optimizer, problem: Problem) -> None:
         assert isinstance(optimizer.method, StepMethod)
         self._charged = np.zeros(1, np.int64)
-        self._oracle = make_oracle(
-            kernels.constants, self._charged, kernels.loss, kernels.grad, kernels.loss_and_grad
-        )
+        self._oracle = make_oracle(kernels.constants, self._charged, kernels.loss, kernels.grad, kernels.loss_and_grad)
         self._values = tuple(optimizer.parameters.values())
         self._walk = load_walk(optimizer.method.step)
         w = problem.start([0])
@@ -171,7 +169,8 @@ def load_walk(step: Any) -> Any:
         exec(compile(WALK.replace(", cache=True", ""), "<walk>", "exec"), names)  # noqa: S102
         return names["walk"]
     spec = importlib.util.spec_from_file_location(f"bench_ovp_walk_{file.stem}", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where numba looks for it when it reads compiled code back
     module.__dict__["step"] = compiled

@@ -102,7 +102,7 @@ def step_all(
                 price = (oracle.evaluations - before[2]) / taken
                 active = list(recorder.active)
                 for index in np.flatnonzero(~finite):
-                    alone = _select(before[0], before[1], [index])
+                    alone = _select(before[0], before[1], np.array([index]))
                     good, last = _last_finite(problem, engine, *alone, k, taken)
                     spent = before[2] + round(price * good)
                     recorder.end([active[index]], *recorder.ran_out(last), k + good, spent)
@@ -168,9 +168,7 @@ def _select(w: Array, state: State, runs: Sequence[int] | np.ndarray) -> tuple[A
     return np.ascontiguousarray(w[chosen]), tuple(np.ascontiguousarray(part[chosen]) for part in state)
 
 
-def _last_finite(
-    problem: Problem, engine: Engine, w: Array, state: State, first: int, taken: int
-) -> tuple[int, Array]:
+def _last_finite(problem: Problem, engine: Engine, w: Array, state: State, first: int, taken: int) -> tuple[int, Array]:
     """How many of `taken` steps one run takes until it is no longer finite, and its last finite state.
 
     The run is taken again, alone, by bisection: what it computes does not depend on its neighbours.

@@ -4,7 +4,7 @@ from bench_ovp.hookspecs import hookimpl
 
 
 @hookimpl
-def bench_ovp_problems():  # type: ignore[no-untyped-def]
+def bench_ovp_problems():
     """The paper's problems."""
     from .problems import ExactNeuron, TeacherNeuron, ToyCase1, ToyCase2, ToyCase3
 

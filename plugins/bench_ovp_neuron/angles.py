@@ -6,6 +6,7 @@ Plain numba scalars without branches, so that a loop over runs around them becom
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit, types
@@ -14,8 +15,8 @@ from numba.extending import intrinsic
 # Strict IEEE arithmetic, no `fastmath`: compensated sums must compensate, and a NaN must be seen. Multiply-adds
 # are fused where `fma` says so and nowhere else: left to the compiler, that would depend on what it inlines,
 # which differs between freshly compiled code and code from the cache. So a run's bits depend on its start alone.
-COMPILED = {"error_model": "numpy", "cache": True}
-INLINED = {**COMPILED, "inline": "always"}
+COMPILED: dict[str, Any] = {"error_model": "numpy", "cache": True}
+INLINED: dict[str, Any] = {**COMPILED, "inline": "always"}
 
 HALF_PI = 0.5 * np.pi
 QUARTER_PI = 0.25 * np.pi

@@ -29,7 +29,7 @@ class Neuron:
 
     @property
     def resolution(self) -> float:
-        """Students are stored to half an ulp, so r = Σwᵢ − v is known to about ε‖v‖ and L = ¼‖r‖² + … to that squared."""
+        """Students are stored to half an ulp: r = Σwᵢ − v is known to about ε‖v‖, and L = ¼‖r‖² + … to its square."""
         return (EPSILON * self.teacher_norm) ** 2
 
     def loss(self, w: Array) -> Array:
@@ -85,7 +85,7 @@ class Neuron:
         if d <= n + 1:
             return w
         # zᵢ = Rᵀ rows of the triangular factor of (z₁ … zₙ); hᵢ is carried over as it is.
-        triangles = [np.linalg.qr(run[:, 1:].T, mode="r").T for run in w]
+        triangles = [np.asarray(np.linalg.qr(run[:, 1:].T, mode="r")).T for run in w]
         return np.concatenate([w[:, :, :1], np.stack(triangles)], axis=2)
 
 
@@ -257,9 +257,7 @@ class ToyCase3(Neuron):
 
     name = "toy-case-3"
 
-    def __init__(
-        self, n: Count = 5, d: Count = 20, sigma: Positive = 0.1, w0: Matrix | None = None
-    ) -> None:
+    def __init__(self, n: Count = 5, d: Count = 20, sigma: Positive = 0.1, w0: Matrix | None = None) -> None:
         super().__init__(teacher_norm=1.0)
         self.sigma = sigma
         self.w0 = None if w0 is None else _explicit(w0)

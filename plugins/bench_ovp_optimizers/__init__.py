@@ -4,7 +4,7 @@ from bench_ovp.hookspecs import hookimpl
 
 
 @hookimpl
-def bench_ovp_optimizers():  # type: ignore[no-untyped-def]
+def bench_ovp_optimizers():
     """First-order methods, a flow, and a preconditioned method."""
     from .first_order import GRADIENT_DESCENT, HEAVY_BALL, NESTEROV, POLYAK_STEP
     from .flow import GRADIENT_FLOW

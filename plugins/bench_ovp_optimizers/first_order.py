@@ -8,12 +8,12 @@ from bench_ovp import StepMethod
 from bench_ovp.parameters import Fraction, Positive
 
 
-def remember(w):  # type: ignore[no-untyped-def]
+def remember(w):
     """The state of a method with momentum: where it was a step ago."""
     return (w,)
 
 
-def descend(oracle, w, state, k, lr: Positive = 0.05):  # type: ignore[no-untyped-def]
+def descend(oracle, w, state, k, lr: Positive = 0.05):
     """Gradient descent: w ← w − lr ∇L(w).
 
     Args:
@@ -24,7 +24,7 @@ def descend(oracle, w, state, k, lr: Positive = 0.05):  # type: ignore[no-untype
     return w - lr * oracle.grad(w), state
 
 
-def roll(oracle, w, state, k, lr: Positive = 0.05, beta: Fraction = 0.9):  # type: ignore[no-untyped-def]
+def roll(oracle, w, state, k, lr: Positive = 0.05, beta: Fraction = 0.9):
     """The heavy ball: w ← w − lr ∇L(w) + β(w − w₋), with w₋ the iterate before.
 
     Args:
@@ -37,7 +37,7 @@ def roll(oracle, w, state, k, lr: Positive = 0.05, beta: Fraction = 0.9):  # typ
     return w - lr * oracle.grad(w) + beta * (w - before), (w,)
 
 
-def accelerate(oracle, w, state, k, lr: Positive = 0.05):  # type: ignore[no-untyped-def]
+def accelerate(oracle, w, state, k, lr: Positive = 0.05):
     """Nesterov's method for convex functions: y = w + (k − 1)/(k + 2)·(w − w₋), then w ← y − lr ∇L(y).
 
     The traces show w, not the point y where the gradient is taken.
@@ -52,7 +52,7 @@ def accelerate(oracle, w, state, k, lr: Positive = 0.05):  # type: ignore[no-unt
     return y - lr * oracle.grad(y), (w,)
 
 
-def polyak(oracle, w, state, k):  # type: ignore[no-untyped-def]
+def polyak(oracle, w, state, k):
     """Gradient descent with Polyak's step: w ← w − L(w)/‖∇L(w)‖² ∇L(w), for a minimum of 0.
 
     Its clock is the iteration, for the steps grow without bound.
@@ -64,9 +64,7 @@ def polyak(oracle, w, state, k):  # type: ignore[no-untyped-def]
     return w - (loss / squares).reshape(-1, 1, 1) * grad, state
 
 
-GRADIENT_DESCENT = StepMethod(
-    "gradient-descent", descend, family="gradient-descent", rotation_equivariant=True
-)
+GRADIENT_DESCENT = StepMethod("gradient-descent", descend, family="gradient-descent", rotation_equivariant=True)
 HEAVY_BALL = StepMethod("heavy-ball", roll, remember, family="heavy-ball", rotation_equivariant=True)
 NESTEROV = StepMethod("nesterov", accelerate, remember, family="nesterov", rotation_equivariant=True)
 POLYAK_STEP = StepMethod("polyak-step", polyak, family="polyak", rotation_equivariant=True)

@@ -14,7 +14,7 @@ HOVER_TOLERANCE = 1e-5  # then, relative to ‖w‖
 EXPLICIT_REACH = 100.0  # ‖∇²L‖·Δt up to which explicit steps cost less than factorisations
 
 
-def flow(oracle, w, checkpoints, rtol: Positive = 1e-5):  # type: ignore[no-untyped-def]
+def flow(oracle, w, checkpoints, rtol: Positive = 1e-5):
     """Gradient flow: dw/dt = −∇L(w).
 
     Radau IIA of order 5 with the exact Hessian; a stretch between checkpoints that is not stiff is taken by the

@@ -8,9 +8,7 @@ from bench_ovp import StepMethod
 from bench_ovp.parameters import NonNegative, Positive
 
 
-def precondition(  # type: ignore[no-untyped-def]
-    oracle, w, state, k, lr: Positive = 0.5, damping: Positive = 1.0, power: NonNegative = 0.5
-):
+def precondition(oracle, w, state, k, lr: Positive = 0.5, damping: Positive = 1.0, power: NonNegative = 0.5):
     """Damped Gauss–Newton: w ← w − lr (G(w) + damping·L(w)^power I)⁻¹ ∇L(w).
 
     The damping falls with the loss, so that directions in which the loss is flat are not held back for ever;
@@ -23,7 +21,7 @@ def precondition(  # type: ignore[no-untyped-def]
 
     Source: after the preconditioner that Zhang, Fattahi & Zhang (2022) use for Burer–Monteiro factorisation.
     """
-    runs, n, d = w.shape
+    n, d = w.shape[1:]
     loss, grad = oracle.loss_and_grad(w)
     matrix = oracle.gauss_newton(w)
     shift = damping * loss**power

@@ -1,0 +1,109 @@
+"""What several test files share: a tiny suite, the command, and plug-ins made on the spot."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bench_ovp.registry import installed
+
+TINY = """\
+name: tiny
+problems:
+  - teacher-neuron: {n: [1, 2], d: 5}
+optimizers:
+  - gradient-descent: {lr: 0.1}
+  - heavy-ball
+seeds: 2
+horizon: {iterations: 1e3}
+"""
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A suite of four cells of two seeds; a second, once the steps are compiled."""
+    path = tmp_path / "suite.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Run the command in this process, from tmp_path; a suite runs serially."""
+    from bench_ovp.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Result:
+        serial = ["--executor", "serial"] if words[0] == "suite" and "--executor" not in words else []
+        return CliRunner().invoke(main, [*map(str, words), *serial])
+
+    return run
+
+
+def command_line(*words: object) -> list[str]:
+    """The words of a true subprocess."""
+    return [sys.executable, "-m", "bench_ovp.cli", *map(str, words)]
+
+
+def environment(**changes: object) -> dict[str, str]:
+    """The environment of a true subprocess."""
+    return {**os.environ, **{name: str(value) for name, value in changes.items()}}
+
+
+@pytest.fixture(scope="session")
+def command() -> Command:
+    """Run the command as users do, in a process of its own."""
+
+    def run(*words: object, cwd: Path, **changes: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command_line(*words), cwd=cwd, env=environment(**changes), capture_output=True, text=True, timeout=300
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_results(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
+    """The folder of results of the tiny suite, made once by the command in worker processes. Read only."""
+    home = tmp_path_factory.mktemp("tiny")
+    (home / "suite.yaml").write_text(TINY)
+    done = command("suite", "suite.yaml", "-j", 2, "--no-report", cwd=home)
+    assert done.returncode == 0, done.stderr
+    return home / "results" / "tiny"
+
+
+def write_plugin(folder: Path, name: str, source: str, entry: str | None = None) -> Path:
+    """Lay a one-module distribution `name` 1.0 out in `folder`, as pip would install it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.py").write_text(source)
+    facts = folder / f"{name}-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(f"[bench_ovp]\n{name} = {entry or name}\n")
+    return folder
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Install a one-module plug-in for this process, for the length of a test."""
+    site = tmp_path / "site"
+
+    def add(name: str, source: str) -> Path:
+        write_plugin(site, name, source)
+        monkeypatch.syspath_prepend(site)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        installed.cache_clear()
+        return site
+
+    yield add
+    installed.cache_clear()
