@@ -48,11 +48,12 @@ def show_one(name: str) -> str:
 def describe_plan(file: Path, results: Path, seeds: int | None, only: Sequence[str]) -> str:
     """The cells of a suite, what is stored of each, and how long the rest may take."""
     from .store import FILE, Store
-    from .suite_run import plan_suite
+    from .suite_run import choose, plan_suite
     from .work import estimate_seconds
 
     registry = installed()
-    suite, cells = plan_suite(file, registry, seeds, only)
+    suite, cells = plan_suite(file, registry, seeds)
+    cells = choose(cells, only)
     folder = results / suite.name
     stored: dict[str, int] = {}
     if (folder / FILE).is_file():
@@ -108,7 +109,8 @@ def _verdict(row: Mapping[str, Any]) -> str:
     told = []
     if isinstance(row["theory_law"], str):  # an absent theory may be None or NaN
         value = "" if math.isnan(row["theory_value"]) else f" {row['theory_value']:.4g}"
-        told.append(f"{'agrees with' if row['agrees'] else 'NOT'} {row['theory_law']}{value}")
+        verdict = "theory:" if row["law"] == "undecided" else "agrees with" if row["agrees"] else "NOT"
+        told.append(f"{verdict} {row['theory_law']}{value}")
     if row["share"] < 1:
         told.append(f"{row['share']:.0%} of {row['seeds']} seeds")
     return "; ".join(told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
@@ -176,9 +176,3 @@ def _content(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_content(item) for item in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def missing_labels(cells: Sequence[Cell], done: Iterable[tuple[str, int, str]]) -> list[str]:
-    """The labels of cells that lack a run; `done` holds (key, seed, limits)."""
-    have = set(done)
-    return [cell.label for cell in cells if any((cell.key, seed, cell.limits) not in have for seed in cell.seeds)]

@@ -89,7 +89,7 @@ def gather(found: list[EntryPoint]) -> Registry:
         try:
             offered = _offers(entry)
             _refuse_duplicates(offered, problems, methods)
-        except Exception as error:  # whatever a plug-in raises is its own; it is named, and the others load
+        except (Exception, SystemExit) as error:  # a plug-in's own; it is named, and the others load
             frame = traceback.extract_tb(error.__traceback__)[-1]
             message = " ".join(str(error).split())
             told = f"{type(error).__name__}: {message} ({frame.filename}:{frame.lineno})"

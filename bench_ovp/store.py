@@ -82,6 +82,7 @@ class Store:
                 "CREATE TABLE IF NOT EXISTS runs (key TEXT, seed INTEGER, limits TEXT, wall REAL, facts TEXT,"
                 " columns BLOB, digest TEXT, rates TEXT, rate TEXT, PRIMARY KEY (key, seed, limits))"
             )
+            self._db.execute("CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT)")
             self._db.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def __enter__(self) -> Store:
@@ -117,6 +118,16 @@ class Store:
             rows.append((cell.key, run.seed, cell.limits, wall, facts, columns, digest, rates_digest(), fitted))
         with self._db:
             self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?)", rows)
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep a fact about the suite, such as where its file lay."""
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, json.dumps(value)))
+
+    def recall(self, name: str) -> Any:
+        """A fact that was noted, or None."""
+        found = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return None if found is None else json.loads(found[0])
 
     def finished(self, cell: Cell) -> set[int]:
         """Which of the cell's seeds need not run: stored, sound, and not timed out under a lower limit."""

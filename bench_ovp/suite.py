@@ -105,18 +105,19 @@ def matches(glob: str, label: str) -> bool:
     return fnmatchcase(label, glob.replace("[", "[[]"))
 
 
-def read_suite(path: Path, registry: Registry) -> Suite:
+def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Suite:
     """Read and check a suite file.
 
     Args:
-        path: the file; paths in it are relative to its folder.
+        path: the file.
         registry: the problems and optimizers that it may name.
+        folder: where relative paths in it begin; its own folder, if None.
     Errors:
         InputError: PATH:LINE:COLUMN, the first mistake, and the remedy.
     """
     text = read_text(path)
     root = parse(text, path)
-    folder = path.parent.resolve()
+    folder = (folder or path.parent).resolve()
     found = _read_top(
         root,
         {

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from .engine import Progress, run_missing
 from .errors import InputError
+from .executors import check_name
 from .optimizers import Optimizer
-from .plan import Cell, list_cells, missing_labels
+from .plan import Cell, list_cells
 from .problems import Problem
 from .progress import Silent
 from .provenance import describe_run
 from .registry import Registry, installed
 from .store import FILE, Outcome, Store
-from .suite import Suite, cell_label, matches, read_suite
+from .suite import MOST_CELLS, Suite, matches, read_suite
 from .trace import Trace
 from .work import fit_run
 
@@ -51,7 +52,7 @@ class Finished:
 
 
 def plan_suite(
-    path: Path, registry: Registry, seeds: int | None = None, only: Sequence[str] = ()
+    path: Path, registry: Registry, seeds: int | None = None, folder: Path | None = None
 ) -> tuple[Suite, list[Cell]]:
     """Read a suite and list its cells.
 
@@ -59,20 +60,28 @@ def plan_suite(
         path: of the suite file.
         registry: of the plug-ins.
         seeds: overrides the file's, 0 … seeds − 1.
-        only: globs over "PROBLEM x OPTIMIZER"; empty for all.
+        folder: where relative paths in the file begin; its own folder, if None.
     Errors:
-        InputError: the file is wrong, or nothing matches.
+        InputError: the file is wrong.
     """
-    suite = read_suite(path, registry)
+    suite = read_suite(path, registry, folder)
     if seeds is not None:
+        if seeds * len(suite.problems) * len(suite.optimizers) > MOST_CELLS:
+            raise InputError(f"--seeds {seeds}: too many; a suite has at most {MOST_CELLS:,} runs")
         suite = replace(suite, seeds=tuple(range(seeds)))
-    cells = list_cells(suite, registry)
-    if only:
-        cells = [cell for cell in cells if any(matches(glob, cell.label) for glob in only)]
-        if not cells:
-            known = cell_label(suite.problems[0].label, suite.optimizers[0].label)
-            raise InputError(f"--only {' '.join(only)}: no cell matches; cells are called like {known!r}")
-    return suite, cells
+    return suite, list_cells(suite, registry)
+
+
+def choose(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
+    """The cells whose label matches one of the globs `only`; all of them without globs.
+
+    Errors:
+        InputError: nothing matches.
+    """
+    chosen = [cell for cell in cells if not only or any(matches(glob, cell.label) for glob in only)]
+    if not chosen:
+        raise InputError(f"--only {' '.join(only)}: no cell matches; cells are called like {cells[0].label!r}")
+    return chosen
 
 
 def run_suite(
@@ -92,19 +101,24 @@ def run_suite(
         path: of the suite file.
         results: where folders of results live.
         jobs, executor: see `executors`.
-        seeds, only: see `plan_suite`.
+        seeds, only: see `plan_suite` and `choose`. What `only` leaves out is not run; tables and report show
+            whatever of it is stored, and name the rest as missing.
         report: whether to draw figures and page.
         progress: is told what happens.
     Errors:
         InputError: the suite cannot be run as it is written; nothing was touched.
     """
     registry = installed()
-    suite, cells = plan_suite(path, registry, seeds, only)
+    suite, cells = plan_suite(path, registry, seeds)
+    chosen = choose(cells, only)
+    check_name(executor)
     folder = results / suite.name
     started = _now()
     with Store(folder) as store:
         _write(folder / SUITE_FILE, suite.text.encode())
-        broken = run_missing(cells, store, registry, progress or Silent(), jobs, executor)
+        store.note("folder", str(path.parent.resolve()))
+        store.note("seeds", seeds)
+        broken = run_missing(chosen, store, registry, progress or Silent(), jobs, executor)
         return write_results(folder, suite, cells, store, registry, broken, started, report)
 
 
@@ -119,8 +133,9 @@ def redraw(folder: Path) -> Finished:
             f"{folder} holds no results of a suite; name a folder that `bench-ovp suite` made, such as results/paper"
         )
     registry = installed()
-    suite, cells = plan_suite(folder / SUITE_FILE, registry)
     with Store(folder) as store:
+        origin = Path(store.recall("folder") or folder)
+        suite, cells = plan_suite(folder / SUITE_FILE, registry, store.recall("seeds"), origin)
         return write_results(folder, suite, cells, store, registry, {}, None, report=True)
 
 
@@ -139,18 +154,15 @@ def write_results(
 
     entries: list[tuple[Trace, list[Any]]] = []
     engines: dict[str, str] = {}
+    missing = []
     for cell in cells:
         problem, optimizer = cell.revive(registry)
         trace, rates = _collect(cell, problem, optimizer, store, broken)
         if trace.runs:
             entries.append((trace, rates))
             engines[cell.label] = trace.engine
-    have = [
-        (cell.key, run.seed, cell.limits)
-        for cell, (trace, _) in zip(_with_runs(cells, engines), entries, strict=True)
-        for run in trace.runs
-    ]
-    missing = missing_labels(cells, have)
+        if len(trace.runs) < len(cell.seeds):
+            missing.append(cell.label)
     traces = trace_frame([trace for trace, _ in entries])
     runs = runs_frame(entries)
     ranking = ranking_frame(entries)
@@ -189,10 +201,6 @@ def _collect(
             runs.append(outcome.run)
             rates.append(outcome.rate)
     return Trace(problem, optimizer, tuple(runs), engine), rates
-
-
-def _with_runs(cells: Sequence[Cell], engines: dict[str, str]) -> list[Cell]:
-    return [cell for cell in cells if cell.label in engines]
 
 
 def _times(folder: Path, started: str | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .optimizers import Optimizer
 from .problems import Array, Problem
@@ -85,13 +86,16 @@ class Recorder:
         self._ends: dict[int, tuple[str, str, int | None, int]] = {}
         self.active = list(range(len(self._seeds)))
 
-    def record(self, position: float, w: Array, evaluations: int) -> list[int]:
+    def record(
+        self, position: float, w: Array, evaluations: int, at_rest: NDArray[np.bool_] | None = None
+    ) -> list[int]:
         """Add a row for every active run; return which of them go on, as indices into `w`.
 
         Args:
             position: the iteration, or the time of a flow.
             w: the states of the active runs, in their order.
             evaluations: charged to each of them so far.
+            at_rest: which of them no longer change, shape (runs,).
         """
         with np.errstate(all="ignore"):  # a loss that overflows is a result
             loss = np.asarray(self._problem.loss(w))
@@ -108,6 +112,8 @@ class Recorder:
         going_on = []
         for index, run in enumerate(self.active):
             ended = self._verdict(position, w[index : index + 1], float(loss[index]))
+            if ended is None and at_rest is not None and at_rest[index]:
+                ended = "floor", f"its iterates no longer change at {self._place(position)}"
             if ended is None or np.isfinite(loss[index]):
                 for name, column in columns.items():
                     self._rows[run].setdefault(name, []).append(float(column[index]))
@@ -150,8 +156,11 @@ class Recorder:
             found.append(Run(seed, status, reason, rows, iterations, evaluations, seconds[run]))
         return tuple(found)
 
+    def _place(self, position: float) -> str:
+        return f"t = {position:g}" if self._tick is None else f"iteration {position:g}"
+
     def _verdict(self, position: float, w: Array, loss: float) -> tuple[str, str] | None:
-        where = f"t = {position:g}" if self._tick is None else f"iteration {position:g}"
+        where = self._place(position)
         if self._problem.degenerate(w)[0]:
             return "degenerate", f"the loss has no gradient at {where}"
         if not np.isfinite(loss) or not np.all(np.isfinite(w)):

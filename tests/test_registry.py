@@ -55,6 +55,7 @@ BROKEN = {
     "a missing dependency": ("import no_such_library\n", "ModuleNotFoundError: No module named 'no_such_library'"),
     "a syntax error": ("def broken(:\n", "SyntaxError"),
     "an exception of several lines": ("raise RuntimeError('first\\nsecond')\n", "RuntimeError: first second"),
+    "an exit": ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
     "no hook": ("import bench_ovp\n", "implements no hook; known: bench_ovp_optimizers, bench_ovp_problems"),
     "a misspelt hook": (
         OPTIMIZERS.replace("_optimizers", "_optimisers") + "    return []\n",
@@ -106,7 +107,7 @@ def test_a_broken_plugin_is_named_and_the_others_load(entry, case):
     assert broken.name == "stranger"
     assert told in broken.error
     assert "\n" not in broken.error
-    assert ".py:" in broken.error  # where it was raised
+    assert ".py" in broken.error  # where it was raised
     assert broken.problems == broken.optimizers == ()
 
 
@@ -135,7 +136,7 @@ def test_names_become_problems_and_optimizers(entry):
     assert registry.optimizer("descend", lr=0.5).parameters == {"lr": 0.5}
     assert registry.optimizer("descend", label="mine").label == "mine"
     assert registry.module_of("problem", "bowl") == registry.plugins[0].module
-    with pytest.raises(InputError, match="bowl has no parameter 'm'; did you mean 'n'"):
+    with pytest.raises(InputError, match="bowl has no parameter 'm'; known: n"):
         registry.problem("bowl", m=3)
 
 

@@ -17,13 +17,14 @@ from typing import Any
 import numba
 import numpy as np
 from numba import njit, types
-from numba.core.errors import NumbaError
 from numba.experimental import structref
 from numba.extending import overload_method
 
 from ..optimizers import Optimizer, StepMethod
 from ..oracle import Oracle
 from ..problems import Array, Kernels, Problem
+
+LONGEST_REASON = 120
 
 COMPILED: dict[str, Any] = {"error_model": "numpy"}  # a division by zero is a result, as in NumPy
 
@@ -127,9 +128,8 @@ class CompiledEngine:
         state = () if init is None else tuple(np.array(part) for part in init(w.copy()))
         try:
             self._walk(self._oracle, self._charged, w, state, 0, 0, 0, self._values)
-        except NumbaError as error:
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            raise NotCompilable(next((line for line in lines if "Failed in" not in line), "?")) from None
+        except Exception as error:  # no step is taken: whatever is raised here, numba or a type of ours raised
+            raise NotCompilable(_first_reason(error)) from None
 
     def advance(
         self, oracle: Oracle, w: Array, state: tuple[Any, ...], first: int, count: int, budget: int
@@ -140,6 +140,14 @@ class CompiledEngine:
         w, state, taken = self._walk(self._oracle, self._charged, w, state, first, count, left, self._values)
         oracle.charge(int(self._charged[0]))
         return w, state, taken
+
+
+def _first_reason(error: Exception) -> str:
+    """The line of a compiler's message that a reader can use, cut to a line's length."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    useful = [line for line in lines if not line.startswith(("Failed in", "During", "File"))]
+    line = (useful or lines or [type(error).__name__])[0]
+    return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}…"
 
 
 # The loop around a step, as source: numba keeps compiled code on disk only for functions that live in a file and

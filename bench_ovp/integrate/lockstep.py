@@ -85,6 +85,7 @@ def step_all(
     seconds = [0.0] * len(seeds)
     begun = time.monotonic()
     per_step = np.inf
+    before = (w, state)
     k = 0
     for checkpoint in checkpoints:
         while k < checkpoint and recorder.active and oracle.evaluations < budget:
@@ -93,21 +94,22 @@ def step_all(
                 recorder.end(recorder.active, "timeout", f"the wall limit of {wall:g} s", k, oracle.evaluations)
                 break
             count = max(1, min(checkpoint - k, int(STRETCH_SECONDS / per_step)))
-            before = (w, state, oracle.evaluations)
+            before, charged = (w, state), oracle.evaluations
             since = time.monotonic()
             w, state, taken = engine.advance(oracle, w, state, k, count, budget)
             _check_step(optimizer, before[0], w, state)
             finite = np.all(np.isfinite(w), axis=(1, 2))
             if not finite.all():
-                price = (oracle.evaluations - before[2]) / taken
+                price = (oracle.evaluations - charged) / taken
                 active = list(recorder.active)
                 for index in np.flatnonzero(~finite):
-                    alone = _select(before[0], before[1], np.array([index]))
+                    alone = _select(*before, np.array([index]))
                     good, last = _last_finite(problem, engine, *alone, k, taken)
-                    spent = before[2] + round(price * good)
+                    spent = charged + round(price * good)
                     recorder.end([active[index]], *recorder.ran_out(last), k + good, spent)
                 if recorder.active:
                     w, state = _select(w, state, np.flatnonzero(finite))
+                    before = _select(*before, np.flatnonzero(finite))
                     oracle.narrow(len(w))
             spent_seconds = time.monotonic() - since
             per_step = max(spent_seconds / taken, 1e-9)
@@ -116,7 +118,7 @@ def step_all(
             k += taken
         if not recorder.active:
             break
-        going_on = recorder.record(k, w, oracle.evaluations)
+        going_on = recorder.record(k, w, oracle.evaluations, _at_rest(before, w, state))
         if not going_on:
             break
         if len(going_on) < len(w):
@@ -161,6 +163,14 @@ def _check_step(optimizer: Optimizer, before: Array, after: Any, state: Any) -> 
         raise TypeError(f"{optimizer.name}: its step must return w as float64 of shape {before.shape}")
     if not isinstance(state, tuple):
         raise TypeError(f"{optimizer.name}: its step must return its state as a tuple")
+
+
+def _at_rest(before: tuple[Array, State], w: Array, state: State) -> np.ndarray:
+    """Which runs a stretch of steps left bitwise as they were: rounding has ended them, shape (runs,)."""
+    resting = np.ones(len(w), dtype=bool)
+    for old, new in zip((before[0], *before[1]), (w, *state), strict=True):
+        resting &= np.all((old == new).reshape(len(w), -1), axis=1)
+    return resting
 
 
 def _select(w: Array, state: State, runs: Sequence[int] | np.ndarray) -> tuple[Array, State]:
