@@ -101,12 +101,13 @@ class Recorder:
             loss = np.asarray(self._problem.loss(w))
             grad = self._problem.grad(w)
             observed = self._problem.observe(w)
+            grad_norm = np.sqrt(np.sum(grad * grad, axis=(1, 2)))
         columns = {
             "iteration": np.full(len(w), np.nan if self._tick is None else position),
             "time": np.full(len(w), position if self._tick is None else position * self._tick),
             "evaluations": np.full(len(w), float(evaluations)),
             "loss": loss,
-            "grad_norm": np.sqrt(np.sum(grad * grad, axis=(1, 2))),
+            "grad_norm": grad_norm,
             **observed,
         }
         going_on = []

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import settings
 
 from bench_ovp.registry import installed
+
+settings.register_profile("seeded", derandomize=True, deadline=None)  # the same examples every time
+settings.load_profile("seeded")
 
 TINY = """\
 name: tiny

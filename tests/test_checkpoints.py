@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,7 +56,7 @@ def test_a_flow_starts_earlier_and_ends_anywhere():
 @given(per_decades, st.floats(1e-3, 1e5))
 def test_times_of_a_flow_ascend_and_contain_the_grid(per_decade, end):
     found = times_to_record(per_decade, end)
-    assert all(before < after for before, after in zip(found, found[1:], strict=False))
+    assert all(before < after for before, after in pairwise(found))
     assert found[-1] == end
     assert min(found) >= min(EARLIEST_TIME, end)
     assert set(grid(per_decade, end)) <= set(found)

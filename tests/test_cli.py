@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pytest
 from conftest import TINY, command_line, environment, write_plugin
 
 import bench_ovp as ovp
+from bench_ovp.executors import SerialExecutor
 
 HALF_DONE = "DELETE FROM runs WHERE key = (SELECT key FROM runs ORDER BY key LIMIT 1)"
 
@@ -278,9 +280,7 @@ def test_a_script_without_a_guard_may_run_a_suite(tiny, tiny_results):
     # As the README has it: no `if __name__ == "__main__"`, though workers are spawned.
     script = tiny.parent / "script.py"
     script.write_text('import bench_ovp as ovp\nprint(ovp.run_suite("suite.yaml", jobs=1, report=False))\n')
-    told = subprocess.run(
-        [sys.executable, "script.py"], cwd=tiny.parent, capture_output=True, text=True, timeout=300
-    )
+    told = subprocess.run([sys.executable, "script.py"], cwd=tiny.parent, capture_output=True, text=True, timeout=300)
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.split() == ["results/tiny"]
     pd.testing.assert_frame_equal(frame(tiny.parent / "results/tiny"), frame(tiny_results), check_exact=True)
@@ -383,14 +383,29 @@ def test_a_timeout_is_a_failure_and_goes_again_under_a_higher_limit(invoke, inst
 def test_a_worker_that_a_plugin_kills_fails_that_run_alone(command, tiny):
     write_plugin(tiny.parent / "site", "breaker_plugin", BREAKER)
     tiny.write_text(breaking("breaker: {how: die}", "breaker").replace("seeds: 2", "seeds: 1"))
-    told = command(
-        "suite", "suite.yaml", "-j", 1, "--no-report", cwd=tiny.parent, PYTHONPATH=tiny.parent / "site"
-    )
+    told = command("suite", "suite.yaml", "-j", 1, "--no-report", cwd=tiny.parent, PYTHONPATH=tiny.parent / "site")
     assert told.returncode == 1, told.stderr
     assert "Traceback" not in told.stderr
     table = runs(tiny.parent / "results" / "tiny").set_index("optimizer")
     assert dict(table["status"]) == {"breaker[how=die]": "failed", "breaker": "ok"}
     assert "its worker process was killed or crashed" in table.loc["breaker[how=die]", "reason"]
+
+
+class Frail(SerialExecutor):
+    """Takes one task; then its worker has died."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        if vars(self).setdefault("spent", False):
+            raise BrokenProcessPool
+        self.spent = True
+        return super().submit(fn, *args, **kwargs)
+
+
+def test_a_pool_that_breaks_between_two_tasks_is_opened_anew(invoke, tiny, tiny_results, monkeypatch):
+    monkeypatch.setattr("bench_ovp.engine.open_executor", lambda name, jobs: Frail())
+    told = invoke("suite", "suite.yaml", "--no-report")
+    assert told.exit_code == 0, told.output
+    pd.testing.assert_frame_equal(frame(tiny.parent / "results/tiny"), frame(tiny_results), check_exact=True)
 
 
 WAITING = ("suite", "suite.yaml", "-j", 1, "--no-report")

@@ -86,4 +86,4 @@ def test_compiled_code_charges_by_the_number(oracle, w):
 
 def test_an_unknown_question_names_the_known_ones(oracle):
     with pytest.raises(AttributeError, match="no 'gradient'; it answers loss, grad, loss_and_grad, hessian"):
-        oracle.gradient
+        oracle.gradient(None)

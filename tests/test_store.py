@@ -107,9 +107,7 @@ def test_a_failed_run_is_not_kept(tmp_path):
         assert store.finished(CELL) == {2}
 
 
-@pytest.mark.parametrize(
-    ("limit", "stored"), [(5.0, True), (4.0, True), (5.1, False), (None, False)], ids=str
-)
+@pytest.mark.parametrize(("limit", "stored"), [(5.0, True), (4.0, True), (5.1, False), (None, False)], ids=str)
 def test_a_timed_out_run_goes_again_only_under_a_higher_limit(tmp_path, limit, stored):
     with Store(tmp_path) as store:
         store.save(walled(5.0), [outcome(0, "timeout"), outcome(1)])
@@ -177,7 +175,7 @@ def test_a_store_that_is_torn_inside_is_refused(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "results").write_text("a file")
-    with pytest.raises(InputError, match="cannot make the folder .*; use another --results"):
+    with pytest.raises(InputError, match=r"cannot make the folder .*; use another --results"):
         Store(tmp_path / "results" / "paper")
 
 

@@ -33,7 +33,7 @@ class Checkpoints:
         arrive: Callable[[float, Array], None],
     ) -> None:
         self.positions = tuple(positions)
-        self._wanted = frozenset(positions)
+        self._next = 0
         self._visit = visit
         self._arrive = arrive
 
@@ -47,9 +47,14 @@ class Checkpoints:
 
         Errors:
             Stop: all runs have ended; let it pass.
+            RuntimeError: a checkpoint was left out.
         """
         self._arrive(position, w)
-        if position in self._wanted:
+        due = self.positions[self._next]
+        if position > due:
+            raise RuntimeError(f"the driver went past the checkpoint at {due:g} without recording it")
+        if position == due:
+            self._next += 1
             self._visit(position, w)
 
 

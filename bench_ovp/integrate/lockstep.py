@@ -16,6 +16,7 @@ from ..problems import Array, Problem
 from ..trace import Recorder, Trace
 
 STRETCH_SECONDS = 0.2  # how long a stretch of steps may keep the caller waiting
+REST_STEPS = 1000  # without any change, after which a run is taken to have come to rest
 FOREVER = 2**62
 
 State = tuple[Any, ...]
@@ -86,7 +87,7 @@ def step_all(
     begun = time.monotonic()
     per_step = np.inf
     before = (w, state)
-    k = 0
+    k = taken = 0
     for checkpoint in checkpoints:
         while k < checkpoint and recorder.active and oracle.evaluations < budget:
             tick()
@@ -118,7 +119,8 @@ def step_all(
             k += taken
         if not recorder.active:
             break
-        going_on = recorder.record(k, w, oracle.evaluations, _at_rest(before, w, state))
+        resting = _at_rest(before, w, state) if taken >= REST_STEPS else None
+        going_on = recorder.record(k, w, oracle.evaluations, resting)
         if not going_on:
             break
         if len(going_on) < len(w):
