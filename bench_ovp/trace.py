@@ -114,7 +114,8 @@ class Recorder:
         for index, run in enumerate(self.active):
             ended = self._verdict(position, w[index : index + 1], float(loss[index]))
             if ended is None and at_rest is not None and at_rest[index]:
-                ended = "floor", f"its iterates no longer change at {self._place(position)}"
+                place = self._place(position)
+                ended = "floor", f"its iterates no longer change at {place}, a loss of {loss[index]:.3g}"
             if ended is None or np.isfinite(loss[index]):
                 for name, column in columns.items():
                     self._rows[run].setdefault(name, []).append(float(column[index]))

@@ -69,6 +69,11 @@ def test_a_whole_number_of_steps_loses_none_to_rounding(lr, steps):
     assert last_iteration(Horizon(time=lr * (steps + 0.5)), lr) == steps
 
 
+@pytest.mark.parametrize(("time", "steps"), [(0.3, 3), (0.7, 7), (2.3, 23), (0.29, 2)])
+def test_a_time_as_people_write_it_is_a_whole_number_of_steps(time, steps):
+    assert last_iteration(Horizon(time=time), 0.1) == steps  # 0.3 / 0.1 is 2.9999999999999996
+
+
 def test_the_nearest_limit_holds():
     assert last_iteration(Horizon(iterations=100, time=5.0), 0.1) == 50
     assert last_iteration(Horizon(iterations=30, time=5.0), 0.1) == 30

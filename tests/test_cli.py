@@ -21,7 +21,7 @@ import pytest
 from conftest import TINY, command_line, environment, write_plugin
 
 import bench_ovp as ovp
-from bench_ovp.executors import SerialExecutor
+from bench_ovp.executors import SerialExecutor, open_executor
 
 HALF_DONE = "DELETE FROM runs WHERE key = (SELECT key FROM runs ORDER BY key LIMIT 1)"
 
@@ -389,6 +389,16 @@ def test_a_worker_that_a_plugin_kills_fails_that_run_alone(command, tiny):
     table = runs(tiny.parent / "results" / "tiny").set_index("optimizer")
     assert dict(table["status"]) == {"breaker[how=die]": "failed", "breaker": "ok"}
     assert "its worker process was killed or crashed" in table.loc["breaker[how=die]", "reason"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no mask of signals")
+def test_workers_start_deaf_to_ctrl_c_and_the_planner_does_not():
+    main, mask = sys.modules["__main__"], signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    with open_executor("process", 1) as pool:
+        assert signal.SIGINT in pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()
+    assert signal.SIGINT not in mask
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
+    assert sys.modules["__main__"] is main
 
 
 class Frail(SerialExecutor):

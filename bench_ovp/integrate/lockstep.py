@@ -16,7 +16,7 @@ from ..problems import Array, Problem
 from ..trace import Recorder, Trace
 
 STRETCH_SECONDS = 0.2  # how long a stretch of steps may keep the caller waiting
-REST_STEPS = 1000  # without any change, after which a run is taken to have come to rest
+REST_STEPS = 1000  # from checkpoint to checkpoint, without any change: the run has come to rest
 FOREVER = 2**62
 
 State = tuple[Any, ...]
@@ -86,8 +86,8 @@ def step_all(
     seconds = [0.0] * len(seeds)
     begun = time.monotonic()
     per_step = np.inf
-    before = (w, state)
-    k = taken = 0
+    landmark = (w, state)  # at the checkpoint before
+    k = landmark_k = 0
     for checkpoint in checkpoints:
         while k < checkpoint and recorder.active and oracle.evaluations < budget:
             tick()
@@ -110,7 +110,7 @@ def step_all(
                     recorder.end([active[index]], *recorder.ran_out(last), k + good, spent)
                 if recorder.active:
                     w, state = _select(w, state, np.flatnonzero(finite))
-                    before = _select(*before, np.flatnonzero(finite))
+                    landmark = _select(*landmark, np.flatnonzero(finite))
                     oracle.narrow(len(w))
             spent_seconds = time.monotonic() - since
             per_step = max(spent_seconds / taken, 1e-9)
@@ -119,13 +119,14 @@ def step_all(
             k += taken
         if not recorder.active:
             break
-        resting = _at_rest(before, w, state) if taken >= REST_STEPS else None
+        resting = _at_rest(landmark, w, state) if k - landmark_k >= REST_STEPS else None
         going_on = recorder.record(k, w, oracle.evaluations, resting)
         if not going_on:
             break
         if len(going_on) < len(w):
             w, state = _select(w, state, going_on)
             oracle.narrow(len(w))
+        landmark, landmark_k = (w, state), k
         if oracle.evaluations >= budget:
             break
     limit = f"{budget:g} evaluations" if oracle.evaluations >= budget else f"iteration {k:g}"
@@ -168,7 +169,7 @@ def _check_step(optimizer: Optimizer, before: Array, after: Any, state: Any) -> 
 
 
 def _at_rest(before: tuple[Array, State], w: Array, state: State) -> np.ndarray:
-    """Which runs a stretch of steps left bitwise as they were: rounding has ended them, shape (runs,)."""
+    """Which runs are bitwise where they were before: rounding has ended them, shape (runs,)."""
     resting = np.ones(len(w), dtype=bool)
     for old, new in zip((before[0], *before[1]), (w, *state), strict=True):
         resting &= np.all((old == new).reshape(len(w), -1), axis=1)
