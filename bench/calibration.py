@@ -127,7 +127,8 @@ def plateau_then_power(rng: Rng) -> Truth:
 def broken_power(rng: Rng) -> Truth:
     t, p = any_grid(rng, 3), exponent(rng)
     meet = t[0] * (t[-1] / t[0]) ** rng.uniform(0.1, 0.6)
-    return Truth(t, np.logaddexp(-(p + rng.uniform(1, 3)) * np.log(t / meet), -p * np.log(t / meet)), "power", p, "power")
+    late, early = -p * np.log(t / meet), -(p + rng.uniform(1, 3)) * np.log(t / meet)
+    return Truth(t, np.logaddexp(early, late), "power", p, "power")
 
 
 def power_step_drop(rng: Rng) -> Truth:
@@ -402,9 +403,8 @@ def summarize(outcomes: list[Outcome]) -> None:
             right, total = right + len(decided) - len(wrong), total + len(decided)
         share = 1 - len(wrong) / max(1, len(decided) if family not in CONTROLS else len(group))
         kinds = ", ".join(f"{o.law}@{o.noise}/{o.grid}" for o in wrong[:4])
-        print(
-            f"{family:26} {len(group):6} {len(decided) / len(group):8.3f} {share:8.4f} {covered:8.3f} {width:7.4f}  {kinds}"
-        )
+        row = f"{family:26} {len(group):6} {len(decided) / len(group):8.3f} {share:8.4f} {covered:8.3f} {width:7.4f}"
+        print(f"{row}  {kinds}")
     print(f"laws right among decided (controls apart): {right}/{total} = {right / max(1, total):.4f}")
     _share("noise-free powers, two visible decades", outcomes, "none", "power", 2)
     _share("powers at 3%, three visible decades", outcomes, "3%", "power", 3)

@@ -122,9 +122,7 @@ def _toy_case_1(rng):
 
 
 def _toy_case_2(rng):
-    for n, excess, d in product(
-        [2, 3, 5, 10, 20], [3.0, -0.5, 1e-1, -1e-3, 1e-6, -1e-9, 1e-12, 1e-15, 0.0], [2, 5]
-    ):
+    for n, excess, d in product([2, 3, 5, 10, 20], [3.0, -0.5, 1e-1, -1e-3, 1e-6, -1e-9, 1e-12, 1e-15, 0.0], [2, 5]):
         yield f"sum {excess:.0e} from 1", (1 + excess) * _shares(rng, n)[:, None] * np.eye(1, d), 1.0
     for n, size, d in product([2, 3, 5, 10, 20], [1e-8, 1e-4, 1e-1, 1e2], [2, 5]):
         yield f"one at {size:.0e}", np.r_[size, _shares(rng, n - 1)][:, None] * np.eye(1, d), 1.0

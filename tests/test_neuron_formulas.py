@@ -147,9 +147,7 @@ def test_loss(name):
     for point, g, loss, _, _ in evaluations(name):
         terms = reference.loss_terms(g)
         off = error(loss, reference.loss(g))
-        excess = min(
-            ratio(off, 1e-13 * abs(reference.loss(g))), ratio(off, 4e-16 * max(abs(term) for term in terms))
-        )
+        excess = min(ratio(off, 1e-13 * abs(reference.loss(g))), ratio(off, 4e-16 * max(abs(term) for term in terms)))
         if excess > 1:
             failures.append((excess, named(point)))
     assert_none(failures)
@@ -228,9 +226,7 @@ def test_hessian_is_the_slope_of_the_gradient():
         room, size = clearance(g), point.w.size
         h = 2.0 ** np.floor(np.log2(room / 300))
         shifts = h * np.eye(size).reshape(size, *point.w.shape)
-        far, near, back, behind = (
-            problem.grad(point.w + k * shifts).reshape(size, size) for k in (2, 1, -1, -2)
-        )
+        far, near, back, behind = (problem.grad(point.w + k * shifts).reshape(size, size) for k in (2, 1, -1, -2))
         slopes = (8 * (near - back) - (far - behind)) / (12 * h)
         hessian, grad = problem.hessian(point.w), problem.grad(point.w)
         scale = np.linalg.norm(hessian)

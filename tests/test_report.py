@@ -145,15 +145,11 @@ def test_the_contrast_prefers_an_optimizer_with_a_theory(suite):
 
 def test_who_escapes_is_told(suite):
     told = tell(suite)
-    assert re.search(
-        r"preconditioned-gradient-descent escapes the power law on teacher-neuron with n = 2", told
-    )
+    assert re.search(r"preconditioned-gradient-descent escapes the power law on teacher-neuron with n = 2", told)
     assert re.search(r"Still bound by it:.* heavy-ball \(t\^−3", told)
     assert "polyak-step (t^−6.0" in told
     assert "its time counts iterations" in told
-    caught = change(
-        suite, lambda table: table["optimizer"] == TAMED, law="power", value=1.0, low=0.9, high=1.1
-    )
+    caught = change(suite, lambda table: table["optimizer"] == TAMED, law="power", value=1.0, low=0.9, high=1.1)
     assert "escapes" not in tell(caught)
     assert "The other optimizers are bound by it" in tell(caught)
 
@@ -263,9 +259,7 @@ def see(color, matrix):
 
 
 @pytest.mark.parametrize("vision", MACHADO)
-@pytest.mark.parametrize(
-    "palette", [SINGLES, RAMPS[0] + COOL, tuple(LAWS.values())], ids=["singles", "ramp", "laws"]
-)
+@pytest.mark.parametrize("palette", [SINGLES, RAMPS[0] + COOL, tuple(LAWS.values())], ids=["singles", "ramp", "laws"])
 def test_colours_differ_for_every_eye(palette, vision):
     matrix = np.array(MACHADO[vision])
     seen = [see(color, matrix) for color in (*palette, "white")]
@@ -338,9 +332,7 @@ def test_bands_are_medians_over_seeds():
         for seed, loss in enumerate((1.0, 2.0, 4.0))
     ]
     frames[2] = frames[2].iloc[:2]  # this one stops early, at its target
-    runs = pd.DataFrame(
-        {"problem": "p", "optimizer": "o", "seed": [0, 1, 2], "status": ["ok", "ok", "target"]}
-    )
+    runs = pd.DataFrame({"problem": "p", "optimizer": "o", "seed": [0, 1, 2], "status": ["ok", "ok", "target"]})
     bands = gather(pd.concat(frames), runs, pd.DataFrame(), {}).bands
     assert bands["time"].tolist() == [1, 10, 100]
     assert np.allclose(bands["loss"], [2, 0.2, 0.01])  # the third has the lowest rank from then on
@@ -425,9 +417,7 @@ def test_long_labels_and_equal_slugs_get_files_of_their_own(small):
 
 def cut(name):
     """A suite that lacks something."""
-    suite = make_suite(
-        seeds=1, horizon=1e2, problems=(PROBLEMS[0], EXACT), optimizers=(DESCENT, "polyak-step")
-    )
+    suite = make_suite(seeds=1, horizon=1e2, problems=(PROBLEMS[0], EXACT), optimizers=(DESCENT, "polyak-step"))
     unknown = {"law": "undecided", "value": np.nan, "low": np.nan, "high": np.nan, "constant": np.nan}
     failed = {"status": "failed", "reason": "KeyError: 'w'", "final_loss": np.nan, "evaluations": np.nan}
     never = dict.fromkeys([column for column in suite.ranking if column.startswith("evaluations_to")], np.inf)

@@ -24,9 +24,7 @@ class Bowl:
 
     name = "bowl"
 
-    def __init__(
-        self, n: Count = 2, d: Count = 3, lambdas: Vector | None = None, w0: Matrix | None = None
-    ) -> None:
+    def __init__(self, n: Count = 2, d: Count = 3, lambdas: Vector | None = None, w0: Matrix | None = None) -> None:
         if n > 100:
             raise ValueError("n may be 100 at most")
 
@@ -180,9 +178,7 @@ def test_numbers_however_written(tmp_path, written, value):
     assert suite.horizon.iterations == value
 
 
-@pytest.mark.parametrize(
-    "word", ["yes", "no", "0o17", "017", "0x1F", "1_000", "1:30", "2020-01-01", "inf", "1e"]
-)
+@pytest.mark.parametrize("word", ["yes", "no", "0o17", "017", "0x1F", "1_000", "1:30", "2020-01-01", "inf", "1e"])
 def test_what_only_looks_like_more_is_text(tmp_path, word):
     assert read(tmp_path, small(optimizer=f"descent: {{label: {word}}}")).optimizers[0].label == word
 
@@ -369,9 +365,7 @@ texts = ["", "bowl", "flow", "ball", "w.npy", "a.b", "*", "10m", "é", "\n", "\x
 scalars = st.sampled_from([None, True, 0, 1, -1, 3, 2.5, 1e300, 10**30, float("nan"), *texts])
 inner = ["bowl", "ball", "flow", "n", "w0", "lambdas", "lr", "<<"]
 keys = st.sampled_from([*EXAMPLES, *inner])
-trees = st.recursive(
-    scalars, lambda t: st.lists(t, max_size=3) | st.dictionaries(keys, t, max_size=4), max_leaves=20
-)
+trees = st.recursive(scalars, lambda t: st.lists(t, max_size=3) | st.dictionaries(keys, t, max_size=4), max_leaves=20)
 shapes = {
     "name": st.just("a"),
     "problems": st.lists(st.just("bowl") | st.fixed_dictionaries({"bowl": trees}), min_size=1, max_size=3),

@@ -1,129 +1,168 @@
-"""The average over models and windows, and the verdict."""
+"""Every model on every window, weighed; the verdict and its interval.
+
+Weights follow Akaike's criterion with every dropped point charged to the model that drops it,
+AIC = χ² + 2k + 2 N_dropped. Source: Jay & Neil (2021), arXiv:2008.01069; Neil & Sitison (2022),
+arXiv:2208.14983.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench_ovp.rates import verdict
-from bench_ovp.rates.curve import Curve, block_starts
-from bench_ovp.rates.endings import grew, outran
-from bench_ovp.rates.models import evaluate, library
-from bench_ovp.rates.noise import estimate_noise
-from bench_ovp.rates.oscillation import find_oscillation
-from bench_ovp.rates.rate import Evidence, Rate
-from bench_ovp.rates.windows import LANES, sweep
+from bench_ovp.rates.models import Library, evaluate, library
+from bench_ovp.rates.sample import Sample
+from bench_ovp.rates.verdict import LAWS, SAYS_POWER, judge
+from bench_ovp.rates.windows import LANES, SLIGHT, sweep, whiten
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
-TOLERANCES = np.array([1e-5, 3e-4, 1e-3, 4e-3])  # the first only tests for structure
-assert TOLERANCES.size == LANES
-import os
-CHARGE = float(os.environ.get('CHARGE', 2))
-SURE = 0.95
-FEWEST = 8
-MOST = 200  # points to fit; more are averaged in blocks
-STRUCTURE = 0.006  # relative sd of a value whose curve shows what no model explains
+# Misfit of log L forgiven to a model. None is exact, and which is best depends on how much is
+# forgiven: the verdict averages over the last three. The first, by the windows it has to give
+# up, tells whether the curve has structure that no model has.
+TOLERANCES = np.array([1e-5, 3e-4, 1e-3, 4e-3])
+STRUCTURE = 0.006  # relative sd that unexplained structure puts on a value read off 3 decades
+PLAIN = 0.35  # share of the distance to the plain law on its own best windows, in the sd
+HALF = 2.1  # standard deviations in half an interval: 1.96, and σ is itself estimated
 
 
-def decide(curve: Curve) -> Rate:
-    t, loss = curve.time, curve.loss
-    if why := grew(curve):
-        return Rate("diverged", reason=why, points=t.size)
-    if why := outran(curve):
-        return Rate("superexponential", reason=why, points=t.size)
-    if t.size < FEWEST:
-        return Rate("undecided", reason=f"only {t.size} points can be read", points=t.size)
-    s, y, error = np.log(t), np.log(loss), curve.error
-    sigma, rho = estimate_noise(s, y)
-    wave = find_oscillation(t, y, sigma)
-    if wave:
-        t, s, y = t[wave.first :], s[wave.first :], y[wave.first :] - wave.log_factor
-        error = np.hypot(error[wave.first :], 1.5 * wave.error)
-        sigma, rho = estimate_noise(s, y)
+class Fits(NamedTuple):
+    """(model, window) pairs that matter, of all tolerances; the weights add up to 1."""
+
+    model: Index
+    start: Index  # of the window, in blocks
+    weight: Array
+    vote: Index
+    value: Array  # per log u for a power, per u for an exponential
+    variance: Array
+    log_constant: Array
+    log_constant_variance: Array
+
+
+class Average(NamedTuple):
+    """What all fits say together."""
+
+    shares: Array  # of the weight, by law
+    fits: Fits
+    plain: Fits  # the same of the two plain laws alone
+    lost: float  # decades of window given up at the finest tolerance
+
+
+class Estimate(NamedTuple):
+    """A value and the log of the constant with their standard deviations, in u = t/t_end."""
+
+    value: float
+    sd: float
+    log_constant: float
+    log_constant_sd: float
+    start: float  # log u where the windows begin, on average
+
+
+def weigh(sample: Sample) -> Average:
+    """Fit every model on every window, and let each fit that matters say what it means."""
     lib = library()
-    values, slopes = np.empty((2, t.size, lib.kind.size))
-    evaluate(t / t[-1], lib.kind, lib.p, values, slopes)
-    top, ends = y[-1], s[-1]
-    table = np.column_stack([values, y - top])
-    if t.size > MOST:
-        starts = block_starts(t, MOST)
-        count = np.diff(np.append(starts, t.size))
-        table = np.add.reduceat(table, starts) / count[:, None]
-        values, slopes = table[:, :-1].copy(), np.add.reduceat(slopes, starts) / count[:, None]
-        s, t = np.add.reduceat(s, starts) / count, t[np.append(starts[1:], t.size) - 1]
-        error = np.sqrt(np.add.reduceat(error**2, starts)) / count
-        sigma, rho = estimate_noise(s, table[:, -1])
-    sigma = np.maximum(sigma, error)
-    points = t.size
-    rows = _whiten(table, sigma, rho)
-    chi2 = np.empty((lib.size.size, points, LANES))
-    sweep(rows, lib.index, lib.size, chi2)
-    aic = chi2 + 2 * lib.size[:, None, None] + CHARGE * np.arange(points)[:, None]
-    log_weight = lib.log_prior[:, None, None] - 0.5 * aic
-    log_weight -= log_weight.max(axis=(0, 1))
-    total = np.zeros(5)
-    kept = []
-    reach = []
+    values, slopes = np.empty((2, sample.u.size, lib.kind.size))
+    evaluate(sample.u, lib.kind, lib.p, values, slopes)
+    values, slopes = sample.block_means(values), sample.block_means(slopes)
+    rows = np.empty((sample.s.size, values.shape[1] + 1, LANES))
+    whiten(np.column_stack([values, sample.y]), sample.sigma, sample.rho, TOLERANCES, rows)
+    log_weight = np.empty((LANES, lib.size.size, sample.s.size))
+    sweep(rows, lib.index, lib.size, lib.log_prior, log_weight)
+
+    fits, plain, reach = [], [], []
     for lane in range(LANES):
-        model, start = np.nonzero(log_weight[:, :, lane] > math.log(1e-3))
-        weight = np.exp(log_weight[model, start, lane])
-        weight /= weight.sum()
-        reach.append(np.sum(weight * s[start]))
+        model, start, weight = _likely(log_weight[lane])
+        reach.append(float(weight @ sample.s[start] / weight.sum()))
         if lane == 0:
             continue
-        vote = np.zeros(model.size, dtype=np.int64)
-        result, doubt = np.full((model.size, 4), np.nan), np.zeros(model.size)
-        verdict.judge(
-            np.ascontiguousarray(rows[:, :, lane]), values, slopes, s - ends, lib.index, lib.size, lib.family,
-            model, start, vote, result, doubt,
-        )
-        weight *= np.exp(-doubt * 4)
-        weight /= weight.sum() * (LANES - 1)
-        total += np.bincount(vote, weights=weight, minlength=5)
-        kept.append((model, start, weight, vote, result))
-    lost = (reach[0] - reach[-1]) / math.log(10)
-    model, start, weight, vote, result = (np.concatenate([k[i] for k in kept]) for i in range(5))
-    law = int(np.argmax(total))
-    ev = []
-    for m in np.unique(model[weight > 0]):
-        w = weight[model == m]
-        ev.append(Evidence(lib.models[m].name, float(w.sum()), float(np.average(result[model == m, 0], weights=w))))
-    ev.sort(key=lambda e: -e.weight)
-    shares = ", ".join(f"{n} {w:.2f}" for n, w in zip(verdict.LAWS, total, strict=True)) + f", lost {lost:.2f}"
-    if law == 0 or total[law] < SURE:
-        return Rate("undecided", reason=shares, points=t.size, evidence=tuple(ev[:8]))
-    if law >= 3:
-        return Rate(verdict.LAWS[law], reason=shares, points=t.size, evidence=tuple(ev[:8]))
-    ok = vote == law
-    w = weight[ok] / weight[ok].sum()
-    value = np.average(result[ok, 0], weights=w)
-    decades = (ends - np.average(s[start[ok]], weights=w)) / math.log(10)
-    structure = STRUCTURE * (1.0 if wave else min(1.0, max(0.0, lost / 0.5))) * value
-    if law == verdict.SAYS_POWER:
-        structure *= max(1.0, (3 / decades)**2)
-    sd = math.sqrt(np.sum(w * (result[ok, 1] + (result[ok, 0] - value) ** 2)) + structure**2)
-    logc = np.average(result[ok, 2], weights=w)
-    at = ends if law == verdict.SAYS_POWER else 1.0
-    sdc = math.sqrt(np.sum(w * (result[ok, 3] + (result[ok, 2] - logc) ** 2)) + (structure * at) ** 2)
-    logc += top
-    if law == verdict.SAYS_POWER:
-        logc += value * ends
-    per = 1.0 if law == verdict.SAYS_POWER else 1.0 / t[-1]
-    half = 2.1 * sd
-    with np.errstate(over="ignore"):
-        return Rate(verdict.LAWS[law], value * per, (value - half) * per, (value + half) * per,
-                float(np.exp(logc)), float(np.exp(logc - 2 * sdc)), float(np.exp(logc + 2 * sdc)),
-                shares, float(t[np.average(start[ok], weights=w).astype(int)]), float(t[-1]), t.size, tuple(ev[:8]))
+        row = np.ascontiguousarray(rows[:, :, lane])
+        fits.append(_judged(lib, row, values, slopes, sample, model, start, weight))
+        for law in lib.plain:
+            if not np.isfinite(log_weight[lane, law]).any():
+                continue
+            _, start, weight = _likely(log_weight[lane, law : law + 1])
+            model = np.full(start.size, law)
+            plain.append(_judged(lib, row, values, slopes, sample, model, start, weight))
+    together = _joined(fits)
+    shares = np.bincount(together.vote, weights=together.weight, minlength=len(LAWS)).astype(np.float64)
+    alone = _joined(plain) if plain else together._replace(weight=np.zeros(together.weight.size))
+    return Average(shares, together, alone, (reach[0] - reach[-1]) / math.log(10))
 
 
-def _whiten(rows: Array, sigma: Array, rho: float) -> Array:
-    """Rows of unit variance, shape (points, columns + 1, LANES), each freed of the one after it."""
-    total = np.sqrt(sigma[:, None] ** 2 + TOLERANCES**2)[:, None, :]
-    memory = rho * (sigma[:, None, None] / total) ** 2
-    out = rows[:, :, None] / total
-    m = np.sqrt(memory[:-1] * memory[1:])
-    out[:-1] = (out[:-1] - m * out[1:]) / np.sqrt(1 - m**2)
-    return out
+def estimate(average: Average, law: int, sample: Sample) -> Estimate:
+    """Value and constant of the winning law, with their errors.
+
+    The variance is that of the mixture, and on top of it what the mixture cannot know:
+    structure no model explains, which matters more the fewer the decades it was seen over; and
+    how far the plain law, where it fits best, disagrees.
+    """
+    fits = _voting(average.fits, law)
+    plain = _voting(average.plain, law)
+    value, variance = _mixture(fits.weight, fits.value, fits.variance)
+    start = float(np.average(sample.s[fits.start], weights=fits.weight))
+
+    structure = STRUCTURE * (1.0 if sample.oscillates else min(1.0, max(0.0, 2 * average.lost))) * value
+    if law == SAYS_POWER:
+        structure *= max(1.0, (3 * math.log(10) / start) ** 2)
+    disagreement = 0.0
+    if plain.weight.size and plain.weight.sum() > 0:
+        simple, spread = _mixture(plain.weight, plain.value, plain.variance)
+        disagreement = PLAIN * max(0.0, abs(simple - value) - math.sqrt(spread))
+    unknown = math.hypot(structure, disagreement)
+
+    constant, constant_variance = _mixture(fits.weight, fits.log_constant, fits.log_constant_variance)
+    lever = math.log(sample.time) if law == SAYS_POWER else 1.0
+    return Estimate(
+        value,
+        math.sqrt(variance + unknown**2),
+        constant + sample.log_loss,
+        math.sqrt(constant_variance + (unknown * lever) ** 2),
+        start,
+    )
+
+
+def _likely(log_weight: Array) -> tuple[Index, Index, Array]:
+    """The (model, window) pairs that matter, and their weights relative to the best."""
+    best = log_weight.max()
+    model, start = np.nonzero(log_weight > best + SLIGHT)
+    return model, start, np.exp(log_weight[model, start] - best)
+
+
+def _judged(
+    lib: Library,
+    rows: Array,
+    values: Array,
+    slopes: Array,
+    sample: Sample,
+    model: Index,
+    start: Index,
+    weight: Array,
+) -> Fits:
+    vote = np.zeros(model.size, dtype=np.int64)
+    numbers, doubt = np.full((4, model.size), np.nan), np.zeros(model.size)
+    judge(
+        rows, values, slopes, sample.s, math.log(sample.time), lib.index, lib.size, lib.family,
+        model, start, vote, numbers, doubt,
+    )  # fmt: skip
+    weight = weight * np.exp(-doubt)
+    return Fits(model, start, weight / weight.sum(), vote, *numbers)
+
+
+def _joined(parts: list[Fits]) -> Fits:
+    joined = Fits(*(np.concatenate(field) for field in zip(*parts, strict=True)))
+    return joined._replace(weight=joined.weight / len(parts))
+
+
+def _voting(fits: Fits, law: int) -> Fits:
+    return Fits(*(field[fits.vote == law] for field in fits))
+
+
+def _mixture(weight: Array, mean: Array, variance: Array) -> tuple[float, float]:
+    """Mean and variance of a mixture of normal distributions."""
+    share = weight / weight.sum()
+    center = float(share @ mean)
+    return center, float(share @ (variance + (mean - center) ** 2))

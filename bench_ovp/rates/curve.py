@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 ROUNDING = 1e-11  # a flat tail this far below the largest loss is rounding, not a limit
+FEWEST = 8  # points that a floor must follow
 FLOOR_MARGIN = 300.0  # losses below this many floors are not read: 6% error, and rarely Gaussian
 
 
@@ -65,7 +66,7 @@ def read_curve(time: ArrayLike, loss: ArrayLike, floor: float, rtol: float) -> C
 def _rounding(t: Array, loss: Array) -> tuple[int, float]:
     """Where an unannounced rounding floor begins, and its level; (size, 0) without one."""
     none = loss.size, 0.0
-    if loss.size < 8:
+    if loss.size < FEWEST:
         return none
     s, y = np.log(t), np.log(loss)
     level = float(np.median(y[-5:]))
@@ -76,25 +77,30 @@ def _rounding(t: Array, loss: Array) -> tuple[int, float]:
     tail = y.size - first
     if level < deep and tail >= 4 and first >= 4:
         before = slice(max(0, first - max(tail, 5)), first)
-        steep = np.polyfit(s[before], y[before], 1)[0]
-        flat = np.polyfit(s[first:], y[first:], 1)[0]
+        steep = _line(s[before], y[before])[0]
+        flat = _line(s[first:], y[first:])[0]
         if steep < -1.0 and abs(flat) < 0.2 * abs(steep):
             near = np.flatnonzero(y <= level + band + np.log(4.0))
             return int(near[0]), float(np.exp(level))
-    # a tail too short to be seen flat: decay that suddenly lags behind its own log-log line
-    for first in range(y.size - 3, y.size):
-        line = slice(max(0, first - 6), first)
-        slope, offset = np.polyfit(s[line], y[line], 1)
-        scatter = float(np.std(y[line] - offset - slope * s[line]))
-        if y[first] < deep and slope < -1.0 and np.all(y[first:] - offset - slope * s[first:] > 0.2 + 5 * scatter):
+    for first in range(max(FEWEST, y.size - 3), y.size):
+        if y[first] < deep and _lags(s, y, first):
             return first, float(np.exp(y[first]))
     return none
 
 
-def block_starts(t: Array, most: int) -> NDArray[np.int64]:
-    """First indices of at most `most` consecutive blocks, even in index and in log t together."""
-    if t.size <= most:
-        return np.arange(t.size)
-    s = np.log(t)
-    place = np.arange(t.size) / t.size + (s - s[0]) / (s[-1] - s[0])
-    return np.unique(np.floor(0.5 * most * place), return_index=True)[1]
+def _lags(s: Array, y: Array, first: int) -> bool:
+    """Whether a tail too short to be seen flat lies above what the points before it lead to."""
+    before = slice(first - FEWEST, first)
+    columns = np.column_stack([np.ones_like(s), s, np.exp(s - s[-1])])  # any power, any exponential
+    coef, *_ = np.linalg.lstsq(columns[before], y[before], rcond=None)
+    gap = y - columns @ coef
+    scatter = np.sqrt(np.mean(gap[before] ** 2) * FEWEST / (FEWEST - 3))
+    lever = np.linalg.norm(columns[first:] @ np.linalg.pinv(columns[before]), axis=1)
+    return bool(np.all(gap[first:] > 0.1 + 6 * scatter * (1 + lever)) and y[first - 1] < y[first - FEWEST] - 1)
+
+
+def _line(x: Array, y: Array) -> tuple[float, float]:
+    """Slope and intercept of the least-squares line."""
+    middle = x.mean()
+    slope = float((x - middle) @ y / ((x - middle) @ (x - middle)))
+    return slope, float(y.mean() - slope * middle)

@@ -38,7 +38,9 @@ def outran(curve: Curve) -> str:
         if rates.size and rate > RATE_GROWTH * rates[-1]:
             rates, drops = np.append(rates, rate), np.append(drops, last)
     steps = 0
-    while steps < rates.size - 1 and drops[-1 - steps] >= 1.0 and rates[-1 - steps] > RATE_GROWTH * rates[-2 - steps] > 0:
+    while steps < rates.size - 1 and drops[-1 - steps] >= 1.0:
+        if not rates[-1 - steps] > RATE_GROWTH * rates[-2 - steps] > 0:
+            break
         steps += 1
     fell = float(np.sum(drops[rates.size - 1 - steps :])) if steps else 0.0
     if steps >= 2 and fell > 12.0:

@@ -129,7 +129,9 @@ class Library:
     size: Index
     family: Index
     log_prior: Array
-
+    plain: tuple[int, int]  # t^-p and e^-ct
+    names: tuple[str, ...]  # distinct, and which of them each model has
+    name_index: Index
 
 
 @cache
@@ -137,6 +139,7 @@ def library() -> Library:
     """The candidates, numbered once per process."""
     models = tuple(_candidates())
     columns = tuple(dict.fromkeys(c for m in models for c in m.columns))
+    names = tuple(dict.fromkeys(m.name for m in models))
     number = {c: i for i, c in enumerate(columns)}
     size = np.array([len(m.columns) for m in models])
     index = np.zeros((len(models), size.max()), dtype=np.int64)
@@ -150,7 +153,14 @@ def library() -> Library:
         size,
         np.array([m.family for m in models]),
         np.log([m.prior for m in models]),
+        (_plain(models, "t^-p"), _plain(models, "e^-ct")),
+        names,
+        np.array([names.index(m.name) for m in models]),
     )
+
+
+def _plain(models: tuple[Model, ...], name: str) -> int:
+    return next(i for i, m in enumerate(models) if m.name == name)
 
 
 @njit(cache=True, error_model="numpy")

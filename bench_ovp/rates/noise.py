@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from numba import njit
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-SHORT, LONG = 9, 24  # points in a local fit: short sees the level, long the memory
+SHORT, LONG = 7, 24  # points in a local fit: short sees the level, long the memory
 REACH = 20  # points on either side whose fits steady the level
 
 
@@ -90,7 +91,8 @@ def estimate_noise(s: Array, y: Array) -> tuple[Array, float]:
     variance = np.mean(out**2, axis=1) / np.interp(rho, table, share)
     freedom = width - 4
     median = 1 - 2 / (9 * freedom)  # of χ²/freedom, cubed: Wilson & Hilferty (1931)
-    around = np.pad(variance, (width // 2, s.size - variance.size - width // 2), mode="reflect" if variance.size > width else "edge")
+    mode: Literal["reflect", "edge"] = "reflect" if variance.size > width else "edge"
+    around = np.pad(variance, (width // 2, s.size - variance.size - width // 2), mode=mode)
     reach = min(2 * REACH + 1, 2 * ((s.size - 1) // 2) + 1)
     near = np.lib.stride_tricks.sliding_window_view(np.pad(around, reach // 2, mode="reflect"), reach)
     return np.sqrt(np.median(near, axis=1) / median**3), rho

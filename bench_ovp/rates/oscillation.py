@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-VISIBLE_OVER = 0.6  # scatter about a smooth decay, in units of the noise, that calls for a look
+COARSE = 0.08  # noise above this may be an oscillation that the points are too coarse to show
 EXPLAINED = 0.1  # share of the scatter that may remain
 FEWEST = 14
+PERIODS = 2.5  # fewer are a bend
 DEEPEST = 0.02  # of a trough, relative to the mean; deeper ones are not trusted
-_FREQUENCIES, _PEAKS, _STEPS = 6000, 8, 25
+_FREQUENCIES, _WORK, _PEAKS, _STEPS = 6000, 1e6, 8, 25
 
 
 class Oscillation(NamedTuple):
@@ -59,12 +60,13 @@ def find_oscillation(t: Array, y: Array, sigma: Array) -> Oscillation | None:
     span = tw[-1] - tw[0]
     if yw[0] - yw[-1] < 4.0:
         return None
-    count = int(min(_FREQUENCIES, 2 * span / np.min(np.diff(t))))
+    count = int(min(_FREQUENCIES, 2 * span / np.min(np.diff(t)), _WORK / tw.size))
     step = math.pi / (2 * span)
     power = np.empty(count)
     _periodogram(tw, scatter, step, power)
     inner = power[1:-1]
     peaks = 1 + np.flatnonzero((inner >= power[:-2]) & (inner >= power[2:]))
+    peaks = peaks[peaks + 1 >= 4 * PERIODS]
     peaks = peaks[np.argsort(power[peaks])[::-1][:_PEAKS]]
     best, chosen = np.inf, None
     theta = np.empty(7)
@@ -74,8 +76,10 @@ def find_oscillation(t: Array, y: Array, sigma: Array) -> Oscillation | None:
         theta[:3] = np.linalg.lstsq(wave, data, rcond=None)[0]
         theta[3:] = 0.0, 0.0, omega, 0.0
         left = _refine(tw, s, data, theta)
-        if left < best:
+        if left < best and theta[5] * span >= 2 * math.pi * PERIODS:
             best, chosen = left, theta.copy()
+            if best < 0.1 * EXPLAINED * before:
+                break
     if chosen is None or not best < EXPLAINED * before:
         return None
     level, b, c, _, _, omega, drift = chosen
@@ -91,7 +95,8 @@ def _waves(residual: Array, sigma: Array) -> bool:
     """Whether the residual of a smooth fit is more than its noise, and changes sign as waves do."""
     scatter = float(np.std(residual))
     signs = np.sign(residual[np.abs(residual) > 0.2 * scatter])
-    return scatter > VISIBLE_OVER * float(np.median(sigma)) + 0.01 and np.count_nonzero(np.diff(signs)) >= 5
+    noise = float(np.median(sigma))
+    return (noise > COARSE or scatter > 3 * noise + 0.01) and int(np.count_nonzero(np.diff(signs))) >= 5
 
 
 @njit(cache=True)

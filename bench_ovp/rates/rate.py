@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 NAN = float("nan")
@@ -56,9 +55,8 @@ def fit_rate(time: ArrayLike, loss: ArrayLike, *, floor: float = 0.0, rtol: floa
     Raises:
         ValueError: lengths differ, time does not increase, a loss is negative.
     """
+    # numba and the compiled kernels cost half a second to import: only where a curve is fitted
     from bench_ovp.rates.curve import read_curve
+    from bench_ovp.rates.decision import decide
 
-    curve = read_curve(time, loss, floor, rtol)
-    from bench_ovp.rates.average import decide
-
-    return decide(curve)
+    return decide(read_curve(time, loss, floor, rtol))

@@ -12,20 +12,22 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 LANES = 4  # tolerances side by side: one SIMD register of doubles
+SLIGHT = math.log(1e-3)  # fits this much less likely than the best are left out
 _SINGULAR = 1e-16  # squared: a column this close to the span of the others has no coefficient
 
 
 @njit(cache=True, error_model="numpy")
-def sweep(rows: Array, index: Index, size: Index, chi2: Array) -> None:
-    """χ² of every model on every window [i, end]; inf where it cannot be fitted.
+def sweep(rows: Array, index: Index, size: Index, log_prior: Array, log_weight: Array) -> None:
+    """Log weight of every model on every window [i, end]: log prior - χ²/2 - k - i; -inf if nowhere near the best.
 
     Appends rows from the last point backwards to a triangular factor, so that all windows of
-    a model cost one pass.
+    a model cost one pass; a model stops when no longer window could bring it back.
 
     Args:
         rows: whitened columns, the whitened target last, shape (points, columns + 1, LANES).
         index: the columns of each model, shape (models, widest); size: how many.
-        chi2: result, shape (models, points, LANES).
+        log_prior: of each model.
+        log_weight: result, shape (LANES, models, points).
     Source: Golub & Van Loan, Matrix Computations, 4th ed., §6.5.3.
     """
     points, target, widest = rows.shape[0], rows.shape[1] - 1, index.shape[1]
@@ -33,6 +35,8 @@ def sweep(rows: Array, index: Index, size: Index, chi2: Array) -> None:
     x = np.empty((widest + 1, LANES))
     norm = np.empty((widest, LANES))
     rss, c, s = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    best = np.full(LANES, -np.inf)
+    log_weight[:] = -np.inf
     for a in range(size.size):
         k = size[a]
         r[:] = 0.0
@@ -44,40 +48,66 @@ def sweep(rows: Array, index: Index, size: Index, chi2: Array) -> None:
                     x[j, z] = rows[i, index[a, j], z]
                     norm[j, z] += x[j, z] * x[j, z]
             if not math.isfinite(norm[k - 1, 0] + norm[k // 2, 0]):  # left of a column's pole
-                chi2[a, : i + 1, :] = np.inf
                 break
             for z in range(LANES):
                 x[k, z] = rows[i, target, z]
             for j in range(k):
                 for z in range(LANES):
-                    d = math.sqrt(r[j, j, z] * r[j, j, z] + x[j, z] * x[j, z])
-                    c[z] = r[j, j, z] / d if d > 0 else 1.0
-                    s[z] = x[j, z] / d if d > 0 else 0.0
-                    r[j, j, z] = d
+                    square = r[j, j, z] * r[j, j, z] + x[j, z] * x[j, z]
+                    over = 1.0 / math.sqrt(square) if square > 0.0 else 0.0
+                    c[z] = r[j, j, z] * over if square > 0.0 else 1.0
+                    s[z] = x[j, z] * over
+                    r[j, j, z] = square * over
                 for b in range(j + 1, k + 1):
                     for z in range(LANES):
                         h, g = r[j, b, z], x[b, z]
                         r[j, b, z] = c[z] * h + s[z] * g
                         x[b, z] = c[z] * g - s[z] * h
+            alive = False
             for z in range(LANES):
                 rss[z] += x[k, z] * x[k, z]
-                chi2[a, i, z] = rss[z] if points - i >= k + 2 else np.inf
-            for j in range(k):
-                for z in range(LANES):
-                    if r[j, j, z] * r[j, j, z] <= _SINGULAR * norm[j, z]:
-                        chi2[a, i, z] = np.inf
+                most = log_prior[a] - 0.5 * rss[z] - k
+                alive = alive or most > best[z] + SLIGHT
+                if points - i < k + 2:
+                    continue
+                singular = False
+                for j in range(k):
+                    singular = singular or r[j, j, z] * r[j, j, z] <= _SINGULAR * norm[j, z]
+                if not singular:
+                    log_weight[z, a, i] = most - i
+                    best[z] = max(best[z], most - i)
+            if not alive:
+                break
+
+
+@njit(cache=True)
+def whiten(table: Array, sigma: Array, rho: float, tolerances: Array, rows: Array) -> None:
+    """Rows of unit variance, each freed of what the row after it says, shape (points, columns, LANES).
+
+    A point's variance is σ² + tolerance²; only the noise part of it has memory.
+    """
+    points = table.shape[0]
+    for z in range(LANES):
+        for i in range(points - 1, -1, -1):
+            scale = 1.0 / math.sqrt(sigma[i] ** 2 + tolerances[z] ** 2)
+            m, ahead = 0.0, 0.0
+            if i < points - 1:
+                ahead = 1.0 / math.sqrt(sigma[i + 1] ** 2 + tolerances[z] ** 2)
+                m = rho * sigma[i] * scale * sigma[i + 1] * ahead
+            free = 1.0 / math.sqrt(1.0 - m * m)
+            for j in range(table.shape[1]):
+                below = table[i + 1, j] * ahead if m > 0.0 else 0.0
+                rows[i, j, z] = (table[i, j] * scale - m * below) * free
 
 
 @njit(cache=True, error_model="numpy")
-def solve(rows: Array, columns: Index, k: int, start: int, coef: Array, inverse: Array) -> None:
-    """Coefficients of one model on [start, end] and the inverse R⁻¹ of its triangular factor.
+def append(rows: Array, columns: Index, k: int, first: int, last: int, r: Array, x: Array) -> None:
+    """Append rows first, …, last - 1, last one first, to the triangular factor r (k, k + 1).
 
-    The covariance of the coefficients is R⁻¹R⁻ᵀ. `rows` is one lane of those of `sweep`.
+    `rows` is one lane of those of `sweep`; x is scratch.
     """
-    points, target = rows.shape[0], rows.shape[1] - 1
-    r = np.zeros((k, k + 1))
-    x = np.empty(k + 1)
-    for i in range(points - 1, start - 1, -1):
+    target = rows.shape[1] - 1
+    for i in range(last - 1, first - 1, -1):
         for j in range(k):
             x[j] = rows[i, columns[j]]
         x[k] = rows[i, target]
@@ -91,6 +121,11 @@ def solve(rows: Array, columns: Index, k: int, start: int, coef: Array, inverse:
                 h = r[j, b]
                 r[j, b] = c * h + s * x[b]
                 x[b] = c * x[b] - s * h
+
+
+@njit(cache=True, error_model="numpy")
+def solve(r: Array, k: int, coef: Array, inverse: Array) -> None:
+    """Coefficients from the triangular factor, and R⁻¹; their covariance is R⁻¹R⁻ᵀ."""
     for j in range(k - 1, -1, -1):
         total = r[j, k]
         for b in range(j + 1, k):

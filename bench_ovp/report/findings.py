@@ -137,9 +137,7 @@ def write_others(tables: Tables, contrast: Contrast) -> list[str]:
             laws = [measure(free[free["law"] == law]) for law in free["law"].unique()]
             rest = f", but not on {name_together(list(slow.index), short)}" if len(slow) else ""
             where = name_together(list(free.index), short)
-            escaped.append(
-                f"{look.short} escapes the power law on {where}{rest}: {enumerate_words(laws)}{aside}"
-            )
+            escaped.append(f"{look.short} escapes the power law on {where}{rest}: {enumerate_words(laws)}{aside}")
         elif len(slow):
             partly = f" on {name_together(list(slow.index), short)}" if len(slow) < len(rows) else ""
             bound.append(f"{look.short}{partly} ({measure(slow, runs=False)}{aside})")
@@ -148,8 +146,7 @@ def write_others(tables: Tables, contrast: Contrast) -> list[str]:
     told = [f"Of the other optimizers, {'; '.join(escaped)}."] if escaped else []
     if bound:
         told.append(
-            f"{'Still bound' if escaped else 'The other optimizers are bound'} by it: "
-            f"{enumerate_words(bound)}."
+            f"{'Still bound' if escaped else 'The other optimizers are bound'} by it: {enumerate_words(bound)}."
         )
     if unknown:
         told.append(f"Whether {enumerate_words(unknown)} escape{'s' * (len(unknown) == 1)} it is undecided.")
@@ -186,11 +183,7 @@ def write_agreement(tables: Tables) -> list[str]:
         pair = name_pair(tables, row["problem"], row["optimizer"])
         found = write_law(row["law"], row["value"], row["low"], row["high"])
         expected = write_theory(row["theory_law"], row["theory_value"])
-        within = (
-            f" ({write_interval(row['value'], row['low'], row['high'])})"
-            if math.isfinite(row["value"])
-            else ""
-        )
+        within = f" ({write_interval(row['value'], row['low'], row['high'])})" if math.isfinite(row["value"]) else ""
         told.append(f"It disagrees on {pair}: measured {found}{within}, theory {expected}.")
     if len(wrong) > 5:
         told.append(f"It disagrees on {len(wrong) - 5} more; the ranking marks them.")
@@ -219,9 +212,7 @@ def write_rest(tables: Tables) -> list[str]:
         named = f": {list_some(where)}" if len(undecided) < len(tables.ranking) else ""
         told.append(f"The law of {count_pairs(len(undecided))} is undecided{named}.")
     statuses = tables.runs["status"]
-    counts = [
-        f"{(statuses == status).sum()} {WORDS[status]}" for status in FAILURES if (statuses == status).any()
-    ]
+    counts = [f"{(statuses == status).sum()} {WORDS[status]}" for status in FAILURES if (statuses == status).any()]
     if counts:
         told.append(f"Of {len(statuses)} runs {enumerate_words(counts)}; the list below says why.")
     return told

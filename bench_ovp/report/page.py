@@ -88,9 +88,7 @@ def list_failures(tables: Tables) -> list[dict[str, Any]]:
         ["problem", "optimizer", "status", "reason"], sort=False
     ):
         seeds = ", ".join(f"{seed:.0f}" for seed in own["seed"])
-        rows.append(
-            {"problem": problem, "optimizer": optimizer, "status": status, "reason": reason, "seeds": seeds}
-        )
+        rows.append({"problem": problem, "optimizer": optimizer, "status": status, "reason": reason, "seeds": seeds})
     return rows
 
 

@@ -88,9 +88,7 @@ def read_agreement(value: Any) -> bool | None:
     return words.get(str(value).lower())
 
 
-def gather(
-    traces: pd.DataFrame, runs: pd.DataFrame, ranking: pd.DataFrame, provenance: dict[str, Any]
-) -> Tables:
+def gather(traces: pd.DataFrame, runs: pd.DataFrame, ranking: pd.DataFrame, provenance: dict[str, Any]) -> Tables:
     """Whole tables from those that the engine hands over; labels in the order of the suite."""
     traces, runs = complete(traces, TRACES), complete(runs, RUNS)
     targets = [name for name in ranking.columns if str(name).startswith(TARGET)]
@@ -152,9 +150,7 @@ def average(seeds: list[pd.DataFrame], after: list[float]) -> pd.DataFrame:
     kept = (2 * alive > len(seeds)) & np.isfinite(median)
     low, median, high = (np.exp(line[kept]) for line in (low, median, high))
     counts = [take_median(np.array(values)[:, kept]) for values in (iterations, evaluations)]
-    return pd.DataFrame(
-        dict(zip(COLUMNS, (times[kept], *counts, median, low, high, alive[kept]), strict=True))
-    )
+    return pd.DataFrame(dict(zip(COLUMNS, (times[kept], *counts, median, low, high, alive[kept]), strict=True)))
 
 
 def take_quantiles(logs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -61,9 +61,7 @@ def draw_contrast(tables: Tables, contrast: Contrast | None, narrow: bool) -> Fi
     return figure
 
 
-def name_laws(
-    left: Axes, right: Axes, bands: dict[str, pd.DataFrame], tables: Tables, contrast: Contrast
-) -> None:
+def name_laws(left: Axes, right: Axes, bands: dict[str, pd.DataFrame], tables: Tables, contrast: Contrast) -> None:
     """The measured formulas, in their colour, where both panels are free: left of a cliff, above a slope."""
     rows, end = tables.rows(contrast.optimizer), right.get_xlim()[1]
     if contrast.exponential in bands:
@@ -84,9 +82,7 @@ def name_laws(
         left.text(time * 1.6, near["high"].max(), text, ha="left", va="bottom", fontsize=10, color=color)
         late = tops[tops["time"].between(0.6 * end, end)]
         if len(late):
-            right.text(
-                0.97 * end, late["low"].min() / 30, text, ha="right", va="top", fontsize=10, color=color
-            )
+            right.text(0.97 * end, late["low"].min() / 30, text, ha="right", va="top", fontsize=10, color=color)
 
 
 def write_measured(rows: pd.DataFrame) -> str:

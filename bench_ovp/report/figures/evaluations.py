@@ -30,9 +30,7 @@ def measure_evaluations(tables: Tables) -> pd.DataFrame:
         pairs = pd.MultiIndex.from_frame(part)
         reached = np.isfinite(tables.ranking[column])
         bound = pd.Series(spent.reindex(pairs).to_numpy(), index=part.index)
-        part = part.assign(
-            target=target, evaluations=tables.ranking[column].where(reached, bound), censored=~reached
-        )
+        part = part.assign(target=target, evaluations=tables.ranking[column].where(reached, bound), censored=~reached)
         frames.append(part)
     if not frames:
         return pd.DataFrame(columns=["problem", "optimizer", "target", "evaluations", "censored"])

@@ -117,9 +117,7 @@ def draw_laws(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
     for axes, law, part, count in zip(panels, kinds, parts, counts, strict=True):
         axes.spines[["top", "right"]].set_visible(False)
         draw_forest(axes, tables, part, law, count if stacked else max(counts), narrow)
-    measured = Line2D(
-        [], [], color=QUIET, marker="o", linewidth=1.8, markersize=3.2, label="measured, 95 % interval"
-    )
+    measured = Line2D([], [], color=QUIET, marker="o", linewidth=1.8, markersize=3.2, label="measured, 95 % interval")
     theory = Line2D([], [], color=INK, marker="|", linestyle="", markersize=8, label="theory")
     place_legend(figure, [measured, theory], narrow=narrow)
     return figure

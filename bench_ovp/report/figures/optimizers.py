@@ -21,9 +21,7 @@ def draw_optimizers(tables: Tables, narrow: bool) -> Figure:
     problems = [problem for problem in tables.problems if problem in set(bands["problem"])]
     if not problems:
         return make_empty("no trace was recorded")
-    figure, panels = make_panels(
-        len(problems), narrow=narrow, height=1.6, columns=4, sharex=True, sharey=True
-    )
+    figure, panels = make_panels(len(problems), narrow=narrow, height=1.6, columns=4, sharex=True, sharey=True)
     for axes, problem in zip(panels, problems, strict=True):
         for optimizer, look in tables.optimizers.items():
             band = bands[(bands["problem"] == problem) & (bands["optimizer"] == optimizer)]

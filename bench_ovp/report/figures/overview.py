@@ -74,9 +74,7 @@ def draw_overview(tables: Tables, narrow: bool) -> Figure:
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     handles = [
-        Line2D(
-            [], [], linestyle="", marker="s", markersize=7, color=color, markeredgecolor="#999999", label=law
-        )
+        Line2D([], [], linestyle="", marker="s", markersize=7, color=color, markeredgecolor="#999999", label=law)
         for law, color in LAWS.items()
         if law in seen
     ]
