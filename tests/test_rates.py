@@ -87,8 +87,72 @@ def test_an_unannounced_floor_is_not_a_law():
     assert ovp.fit_rate(t, np.exp(-t) + 1e-30 * wobble).law != "power"
 
 
-def test_newton_is_faster_than_exponential():
-    assert ovp.fit_rate([1, 2, 3, 4, 5], [1e-1, 1e-2, 1e-4, 1e-8, 1e-16]).law == "superexponential"
+def test_an_unannounced_floor_does_not_bend_an_exponential():
+    t = np.linspace(1, 100, 120)
+    wobble = np.exp(0.3 * np.random.default_rng(2).standard_normal(len(t)))
+    rate = ovp.fit_rate(t, np.exp(-0.9 * t) + 1e-30 * wobble)
+    assert rate.law == "exponential"
+    assert rate.low <= 0.9 <= rate.high
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3, 5, 8])
+def test_a_rate_that_drops_deep_down_is_not_taken_for_rounding(kept):
+    t = log_times(2, per_decade=10)
+    before = 1.0 * np.minimum(t, t[-1 - kept])
+    rate = ovp.fit_rate(t, np.exp(-before - 0.4 * np.maximum(t - t[-1 - kept], 0)))
+    assert rate.law == "undecided" or rate.low <= 0.4 <= rate.high
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        [1e-1, 1e-2, 1e-4, 1e-8, 1e-16],
+        [0.3, 1e-3, 1e-9, 0.0],
+        [0.5, 1e-1, 1e-2, 1e-4, 1e-8, 1e-16, 1e-32],
+        [8.1e-5, 1.6e-9, 6.6e-19, 4.8e-35],  # the last is below the floor
+    ],
+)
+def test_newton_is_faster_than_exponential(loss):
+    rate = ovp.fit_rate(np.arange(1, len(loss) + 1), loss, floor=1e-32)
+    assert rate.law == "superexponential"
+    assert math.isnan(rate.value)
+
+
+@pytest.mark.parametrize("escape", [3.0, 7.5, 20.0])
+def test_the_escape_from_a_plateau_is_not_superexponential(escape):
+    for t in (np.arange(1.0, 31.0), log_times(1.5, per_decade=10)):
+        loss = 1 / (1 + np.exp(np.minimum(4 * (t - escape), 600)))
+        assert ovp.fit_rate(t, loss).law in {"exponential", "undecided"}
+
+
+def test_gaussian_decay_is_superexponential():
+    t = log_times(2)
+    assert ovp.fit_rate(t, np.exp(-0.004 * t**2)).law == "superexponential"
+
+
+LAST_REGIMES = {
+    "a fast exponential, then a power": (lambda t: 100 * np.exp(-t) + t**-1.5, "power", 1.5),
+    "a plateau, then a power": (lambda t: (1 + (t / 50) ** 2) ** -1.2, "power", 2.4),
+    "a power, then a steeper one": (lambda t: np.where(t < 30, t**-0.5, 30**1.5 * t**-2.0), "power", 2.0),
+    "a step in the loss": (lambda t: np.where(t < 30, 1.0, 0.1) * t**-2.0, "power", 2.0),
+    "a prefactor": (lambda t: t**-2.0 * np.exp(-0.005 * t), "exponential", 0.005),
+}
+
+
+@pytest.mark.parametrize("name", LAST_REGIMES)
+@pytest.mark.parametrize("level", [0.0, 0.01])
+def test_the_last_regime_is_the_one_that_counts(name, level):
+    curve, law, value = LAST_REGIMES[name]
+    t = log_times(4)
+    rate = ovp.fit_rate(t, noisy(curve(t), level, 5))
+    assert rate.law == law
+    assert rate.low <= value <= rate.high
+
+
+def test_a_limit_is_no_law():
+    t = log_times(5)
+    assert ovp.fit_rate(t, t**-2.0 + 1e-3).law == "stalled"
+    assert ovp.fit_rate(t, np.exp(-t) + 1e-6).law == "stalled"
 
 
 def test_growth_and_overflow_are_divergence():
@@ -109,6 +173,25 @@ def test_noise_costs_decisions_before_it_costs_truth():
     assert {rate.law for rate in decided} == {"power"}
     assert len(decided) >= 0.85 * RUNS
     assert np.mean([rate.low <= 2 <= rate.high for rate in decided]) >= 0.93
+
+
+def test_noise_with_memory_is_not_overlooked():
+    t = log_times(4)
+    rates = []
+    for seed in range(RUNS):
+        noise = np.random.default_rng(seed).standard_normal(len(t))
+        for i in range(1, len(t)):
+            noise[i] = 0.8 * noise[i - 1] + 0.6 * noise[i]
+        rates.append(ovp.fit_rate(t, t**-2.0 * np.exp(0.03 * noise)))
+    decided = [rate for rate in rates if rate.law != "undecided"]
+    assert {rate.law for rate in decided} == {"power"}
+    assert np.mean([rate.low <= 2 <= rate.high for rate in decided]) >= 0.93
+
+
+def test_an_exponent_is_not_drawn_to_an_integer():
+    t = log_times(4)
+    rate = ovp.fit_rate(t, t**-2.97)
+    assert rate.high < 3
 
 
 CONTROLS = {
@@ -137,6 +220,29 @@ def test_undecided_says_what_would_settle_it():
     assert math.isnan(rate.value)
 
 
+def test_evidence_names_models_and_weighs_them():
+    t = log_times(4)
+    rate = ovp.fit_rate(t, noisy((t + 20) ** -2.0, 0.01, 4))
+    weights = [e.weight for e in rate.evidence]
+    assert weights == sorted(weights, reverse=True)
+    assert 0.5 < sum(weights) <= 1 + 1e-12
+    assert rate.start < rate.end == t[-1]
+    assert rate.points == len(t)
+
+
+def test_the_start_of_time_is_dropped():
+    t = log_times(4)
+    assert ovp.fit_rate(np.append(0, t), np.append(5, t**-2.0)) == ovp.fit_rate(t, t**-2.0)
+
+
+def test_many_points_cost_no_accuracy():
+    t = np.arange(1.0, 3001.0)
+    rate = ovp.fit_rate(t, noisy(np.exp(-0.01 * t), 0.05, 6))
+    assert rate.law == "exponential"
+    assert rate.low <= 0.01 <= rate.high
+    assert rate.high - rate.low < 2e-4
+
+
 def test_units_of_time_and_loss_do_not_matter():
     t = log_times(4)
     loss = noisy((t + 5) ** -3.0, 0.01, 3)
@@ -162,6 +268,8 @@ def test_gradient_descent_on_two_and_five_students(n):
         ([1, 2, 3], [1, 2], "length"),
         ([1, 3, 2], [1, 1, 1], "increas"),
         ([1, 2, 3], [1, -1, 1], "negative"),
+        ([-1, 2, 3], [1, 1, 1], "non-negative"),
+        ([1, 2, np.nan], [1, 1, 1], "finite"),
     ],
 )
 def test_bad_curves_are_refused(time, loss, told):

@@ -23,6 +23,7 @@ class Curve:
     error: Array  # known relative error of every loss
     end: str  # why it ends there: "" (all was read), "zero", "infinite", "floor", "rounding"
     next_time: float = 0.0  # of the first loss not read, 0 if all were
+    next_loss: float = 0.0  # that loss, or the floor if it is below
 
 
 def read_curve(time: ArrayLike, loss: ArrayLike, floor: float, rtol: float) -> Curve:
@@ -43,24 +44,21 @@ def read_curve(time: ArrayLike, loss: ArrayLike, floor: float, rtol: float) -> C
         raise ValueError("floor and rtol must be non-negative")
     if t.size and t[0] == 0:
         t, y = t[1:], y[1:]
-    whole = t
-    end = ""
-    bad = ~np.isfinite(y)
-    if bad.any():
-        t, y, end = t[: np.argmax(bad)], y[: np.argmax(bad)], "infinite"
-    elif (y == 0).any():
-        first = int(np.argmax(y == 0))
-        t, y, end = t[:first], y[:first], "zero"
-    below = y <= FLOOR_MARGIN * floor
-    if below.any():
-        first = int(np.argmax(below))
-        t, y, end = t[:first], y[:first], "floor"
+    first, end = _readable(y, floor)
     if end != "infinite":
-        first, level = _rounding(t, y)
-        if first < y.size:
-            t, y, end, floor = t[:first], y[:first], "rounding", level
-    following = float(whole[t.size]) if t.size < whole.size else 0.0
-    return Curve(t, y, np.sqrt(floor / y + rtol**2), end, following)
+        begins, level = _rounding(t[:first], y[:first])
+        if begins < first:
+            first, end, floor = begins, "rounding", level
+    following = (float(t[first]), max(float(y[first]), floor)) if first < t.size else (0.0, 0.0)
+    t, y = t[:first], y[:first]
+    return Curve(t, y, np.sqrt(floor / y + rtol**2), end, *following)
+
+
+def _readable(loss: Array, floor: float) -> tuple[int, str]:
+    """How many losses can be read, and why no more."""
+    ends = {"infinite": ~np.isfinite(loss), "zero": loss == 0, "floor": loss <= FLOOR_MARGIN * floor}
+    found = [(int(np.argmax(bad)), end) for end, bad in ends.items() if bad.any()]
+    return min(found, key=lambda f: f[0]) if found else (loss.size, "")
 
 
 def _rounding(t: Array, loss: Array) -> tuple[int, float]:
@@ -89,14 +87,16 @@ def _rounding(t: Array, loss: Array) -> tuple[int, float]:
 
 
 def _lags(s: Array, y: Array, first: int) -> bool:
-    """Whether a tail too short to be seen flat lies above what the points before it lead to."""
+    """Whether a tail too short to fit has stopped falling, above what the points before it lead to."""
     before = slice(first - FEWEST, first)
     columns = np.column_stack([np.ones_like(s), s, np.exp(s - s[-1])])  # any power, any exponential
-    coef, *_ = np.linalg.lstsq(columns[before], y[before], rcond=None)
-    gap = y - columns @ coef
-    scatter = np.sqrt(np.mean(gap[before] ** 2) * FEWEST / (FEWEST - 3))
-    lever = np.linalg.norm(columns[first:] @ np.linalg.pinv(columns[before]), axis=1)
-    return bool(np.all(gap[first:] > 0.1 + 6 * scatter * (1 + lever)) and y[first - 1] < y[first - FEWEST] - 1)
+    inverse = np.linalg.pinv(columns[before])
+    expected = columns @ (inverse @ y[before])
+    scatter = np.sqrt(np.mean((y - expected)[before] ** 2) * FEWEST / (FEWEST - 3))
+    lever = np.linalg.norm(columns[first:] @ inverse, axis=1)
+    above = (y - expected)[first:] > 0.1 + 6 * scatter * (1 + lever)
+    # a decay that only slows is a law of its own
+    return bool(np.all(above) and y[-1] - y[-2] > 0.2 * (expected[-1] - expected[-2]))
 
 
 def _line(x: Array, y: Array) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from bench_ovp.rates.curve import Curve
 
 GROWTH = 10.0  # a loss that ends this many times above its lowest point, and above its start, grew
 RATE_GROWTH = 1.4  # between successive steps, of the local rate of a superexponential decay
+LEAST_DROP, LEAST_FALL = 3.0, 12.0  # e-folds, of each such step and of all
 VANISHED = 1e-33  # an exact zero says the loss is below this share of its start
 
 
@@ -25,24 +26,25 @@ def outran(curve: Curve) -> str:
     """Why the curve counts as superexponential; empty if it does not.
 
     The rates -Δlog L/Δt of the last steps grow by a factor each, as for an order of convergence
-    above 1 (Ortega & Rheinboldt 1970, ch. 9); each step must shrink the loss by e, so that
-    the escape from a plateau, whose rate grows too, does not count.
+    above 1 (Ortega & Rheinboldt 1970, ch. 9). Steps that shrink the loss by less than e³ do not
+    count: there, the escape from a plateau looks the same.
     """
-    y = np.log(curve.loss)
-    t = curve.time
-    rates = -np.diff(y) / np.diff(t)
+    y, t = np.log(curve.loss), curve.time
     drops = -np.diff(y)
-    if curve.end == "zero" and curve.next_time > 0:
-        last = y[-1] - (y[0] + np.log(VANISHED))
-        rate = last / (curve.next_time - t[-1])  # at least
-        if rates.size and rate > RATE_GROWTH * rates[-1]:
-            rates, drops = np.append(rates, rate), np.append(drops, last)
-    steps = 0
-    while steps < rates.size - 1 and drops[-1 - steps] >= 1.0:
-        if not rates[-1 - steps] > RATE_GROWTH * rates[-2 - steps] > 0:
+    rates = drops / np.diff(t)
+    if curve.end in ("zero", "floor") and rates.size:
+        drop = float(y[-1] - np.log(max(curve.next_loss, VANISHED * curve.loss[0])))
+        rate = drop / (curve.next_time - t[-1])  # at least
+        if rate > RATE_GROWTH * rates[-1]:
+            rates, drops = np.append(rates, rate), np.append(drops, drop)
+    chain = 0
+    while chain < rates.size and drops[-1 - chain] >= LEAST_DROP:
+        if chain and not rates[-chain] > RATE_GROWTH * rates[-1 - chain]:
             break
-        steps += 1
-    fell = float(np.sum(drops[rates.size - 1 - steps :])) if steps else 0.0
-    if steps >= 2 and fell > 12.0:
-        return f"the rate grew at each of the last {steps} steps, {rates[-1] / rates[-1 - steps]:.3g} times in all"
+        chain += 1
+    fell = float(drops[drops.size - chain :].sum())
+    # two steps are enough where they are all there is
+    enough = chain >= 3 or (chain == rates.size == 2 and fell > 2 * LEAST_FALL)
+    if enough and fell > max(LEAST_FALL, 0.5 * float(drops.sum())):
+        return f"the rate grew at each of the last {chain} steps, {rates[-1] / rates[-chain]:.2g} times in all"
     return ""
