@@ -26,7 +26,8 @@ Index = NDArray[np.int64]
 # up, tells whether the curve has structure that no model has.
 TOLERANCES = np.array([1e-5, 3e-4, 1e-3, 4e-3])
 STRUCTURE = 0.006  # relative sd that unexplained structure puts on a value read off 3 decades
-PLAIN = 0.35  # share of the distance to the plain law on its own best windows, in the sd
+PREFACTOR = 0.1  # sd of an unseen change of an exponential's log prefactor over the window
+PLAIN = 0.5  # share of the distance to the plain law on its own best windows, in the sd
 HALF = 2.1  # standard deviations in half an interval: 1.96, and σ is itself estimated
 
 
@@ -50,6 +51,7 @@ class Average(NamedTuple):
     fits: Fits
     plain: Fits  # the same of the two plain laws alone
     lost: float  # decades of window given up at the finest tolerance
+    columns: Array  # of all models, a row per block
 
 
 class Estimate(NamedTuple):
@@ -66,11 +68,12 @@ def weigh(sample: Sample) -> Average:
     """Fit every model on every window, and let each fit that matters say what it means."""
     lib = library()
     values, slopes = np.empty((2, sample.u.size, lib.kind.size))
-    evaluate(sample.u, lib.kind, lib.p, values, slopes)
-    values, slopes = sample.block_means(values), sample.block_means(slopes)
+    evaluate(sample.u, lib.kind, lib.p, lib.q, values, slopes)
+    values, slopes = sample.block_means(values), np.ascontiguousarray(sample.block_means(slopes).T)
     rows = np.empty((sample.s.size, values.shape[1] + 1, LANES))
     whiten(np.column_stack([values, sample.y]), sample.sigma, sample.rho, TOLERANCES, rows)
     log_weight = np.empty((LANES, lib.size.size, sample.s.size))
+    by_column = np.ascontiguousarray(values.T)
     sweep(rows, lib.index, lib.size, lib.log_prior, log_weight)
 
     fits, plain, reach = [], [], []
@@ -80,17 +83,17 @@ def weigh(sample: Sample) -> Average:
         if lane == 0:
             continue
         row = np.ascontiguousarray(rows[:, :, lane])
-        fits.append(_judged(lib, row, values, slopes, sample, model, start, weight))
+        fits.append(_judged(lib, row, by_column, slopes, sample, model, start, weight))
         for law in lib.plain:
             if not np.isfinite(log_weight[lane, law]).any():
                 continue
             _, start, weight = _likely(log_weight[lane, law : law + 1])
             model = np.full(start.size, law)
-            plain.append(_judged(lib, row, values, slopes, sample, model, start, weight))
+            plain.append(_judged(lib, row, by_column, slopes, sample, model, start, weight))
     together = _joined(fits)
     shares = np.bincount(together.vote, weights=together.weight, minlength=len(LAWS)).astype(np.float64)
     alone = _joined(plain) if plain else together._replace(weight=np.zeros(together.weight.size))
-    return Average(shares, together, alone, (reach[0] - reach[-1]) / math.log(10))
+    return Average(shares, together, alone, (reach[0] - reach[-1]) / math.log(10), values)
 
 
 def estimate(average: Average, law: int, sample: Sample) -> Estimate:
@@ -108,6 +111,8 @@ def estimate(average: Average, law: int, sample: Sample) -> Estimate:
     structure = STRUCTURE * (1.0 if sample.oscillates else min(1.0, max(0.0, 2 * average.lost))) * value
     if law == SAYS_POWER:
         structure *= max(1.0, (3 * math.log(10) / start) ** 2)
+    else:
+        structure = math.hypot(structure, PREFACTOR / -math.expm1(start))
     disagreement = 0.0
     if plain.weight.size and plain.weight.sum() > 0:
         simple, spread = _mixture(plain.weight, plain.value, plain.variance)

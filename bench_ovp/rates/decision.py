@@ -14,8 +14,9 @@ from bench_ovp.rates.models import library
 from bench_ovp.rates.rate import Evidence, Rate
 from bench_ovp.rates.sample import Sample, prepare
 from bench_ovp.rates.verdict import DECADES, FOLDS, LAWS, SAYS_NOTHING, SAYS_POWER
+from bench_ovp.rates.walk import could_walk, returns
 
-SURE = 0.95  # of the weight, for a verdict
+SURE = 0.9  # of the weight, for a verdict
 FEWEST = 8  # points
 
 
@@ -43,6 +44,10 @@ def decide(curve: Curve) -> Rate:
         reason = f"{share:.0%} of the weight says {LAWS[law]}"
         return Rate(LAWS[law], reason=reason, evidence=evidence, **span)
 
+    if _walks(average, law, sample):
+        told = f"it falls like a {LAWS[law]}, but what that leaves over walks away at random: no law holds it"
+        return Rate("undecided", reason=f"{told}; needs finer checkpoints, or less noise", evidence=evidence, **span)
+
     found = estimate(average, law, sample)
     per = 1.0 if law == SAYS_POWER else 1.0 / sample.time
     half, log_half = HALF * found.sd, HALF * found.log_constant_sd
@@ -60,6 +65,19 @@ def decide(curve: Curve) -> Rate:
         evidence=evidence,
         **span,
     )
+
+
+def _walks(average: Average, law: int, sample: Sample) -> bool:
+    """Whether the best fit of the law leaves a random walk."""
+    fits, lib = average.fits, library()
+    best = int(np.argmax(np.where(fits.vote == law, fits.weight, 0.0)))
+    model, start = fits.model[best], fits.start[best]
+    columns = average.columns[start:, lib.index[model, : lib.size[model]]]
+    u = sample.u[sample.starts[start] :]
+    clock = np.log(u) if law == SAYS_POWER else u
+    if returns(sample.s, sample.y):
+        return False
+    return could_walk(clock, sample.y[start:], columns, sample.sigma[start:])
 
 
 def _exp(x: float) -> float:

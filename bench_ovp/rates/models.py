@@ -18,14 +18,15 @@ Index = NDArray[np.int64]
 POWER, EXPONENTIAL, BENDING, LEAVING, STRETCHED, SUPER, CONSTANT = range(7)
 
 
-_KINDS = ("one", "log", "pow", "powlog", "exp", "loglog")
+_KINDS = ("one", "log", "pow", "powlog", "exp", "loglog", "mode")
 
 
 class Column(NamedTuple):
-    """A basis function of u: 1, log(u + p), u^p, u^p log u, e^(-pu) or log(p + log u), by `kind`."""
+    """A basis function of u: 1, log(u + p), u^p, u^p log u, e^(-pu), log(p + log u) or log(1 + q e^(-pu)), by `kind`."""
 
     kind: str
     p: float = 0.0
+    q: float = 0.0
 
 
 class Model(NamedTuple):
@@ -89,6 +90,11 @@ def _exponentials() -> list[Model]:
         add("(1 + a e^-dt + b e^-2dt)", 0.1, _exp(rate), _exp(2 * rate))
     for rate in (8.0, 32.0, 128.0):
         add("t^a (1 + b e^-dt)", 0.1, _exp(rate), LOG)
+    for shift in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3):
+        add("shifted t^a", 0.03, Column("log", shift))
+    for rate in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0):  # a second mode that is larger at first
+        for size in (1.0, 10.0):
+            add("(1 + b e^-dt)^a", 0.1, Column("mode", rate, size))
     return models
 
 
@@ -125,6 +131,7 @@ class Library:
     models: tuple[Model, ...]
     kind: Index  # of the columns, see `evaluate`
     p: Array
+    q: Array
     index: Index  # the columns of each model, shape (models, widest), 0 past the end
     size: Index
     family: Index
@@ -149,6 +156,7 @@ def library() -> Library:
         models,
         np.array([_KINDS.index(c.kind) for c in columns]),
         np.array([c.p for c in columns]),
+        np.array([c.q for c in columns]),
         index,
         size,
         np.array([m.family for m in models]),
@@ -164,7 +172,7 @@ def _plain(models: tuple[Model, ...], name: str) -> int:
 
 
 @njit(cache=True, error_model="numpy")
-def evaluate(u: Array, kind: Index, p: Array, value: Array, slope: Array) -> None:
+def evaluate(u: Array, kind: Index, p: Array, q: Array, value: Array, slope: Array) -> None:
     """Every column at every u, and its slope d/d log u; both of shape (points, columns)."""
     for i in range(u.size):
         s = math.log(u[i])
@@ -183,6 +191,9 @@ def evaluate(u: Array, kind: Index, p: Array, value: Array, slope: Array) -> Non
             elif kind[j] == 5:
                 value[i, j] = math.log(p[j] + s) if p[j] + s > 0 else 1e200
                 slope[i, j] = 1.0 / (p[j] + s)
+            elif kind[j] == 6:
+                x = q[j] * math.exp(-p[j] * u[i])
+                value[i, j], slope[i, j] = math.log1p(x), -p[j] * u[i] * x / (1.0 + x)
             else:
                 x = math.exp(-p[j] * (u[i] - 1.0 if p[j] < 0 else u[i]))
                 value[i, j], slope[i, j] = x, -p[j] * u[i] * x

@@ -21,11 +21,11 @@ DECADES, FOLDS = 1.0, 4.0  # of t and L for a power, of L for an exponential: wh
 _AT_END = 0.15  # the limit of a fit may differ from its slope at the end by this share,
 _BEFORE = 0.35  # and from its slopes over what must be seen by this
 _STEADY = 0.10  # without a limit of its own, a fit's slopes must agree to this
-_DOUBT = 0.2  # sd of a limit, in units of the drift it removes; without a limit 0.5
+_DOUBT, _NO_LIMIT = 0.2, 0.6  # sd of a limit in units of the drift it removes; of a slope at the end
 _FLAT = 0.05  # change of log L over a decade that is no decay
 _OUTRUN = 1.4  # growth of the rate -d log L/dt that no exponential has
 _STEEP = 6.0  # powers above are rare, while short stretches of exponentials look like them
-_LOOKS = 64  # points of a window at which a fit is looked at
+_LOOKS = 32  # points of a window at which a fit is looked at
 _LOG10 = math.log(10.0)
 
 
@@ -52,7 +52,8 @@ def judge(
     e-folds.
 
     Args:
-        rows: whitened columns and target; values, slopes: columns and their d/d log u; s: log u.
+        rows: whitened columns and target, (points, columns + 1); s: log u.
+        values, slopes: columns and their d/d log u, (columns, points).
         log_time: log t_end; index, size, family: of the models.
         model, start: the pairs, sorted by model, then start.
         vote: result; numbers: value, variance, log constant (up to log L_end), variance;
@@ -61,7 +62,7 @@ def judge(
     points = s.size
     coef, inverse = np.empty(8), np.empty((8, 8))
     r, x, known = np.zeros((8, 9)), np.empty(9), points
-    look = np.empty((4, points))
+    look, u_of = np.empty((4, points)), np.exp(s)
     for pair in range(model.size - 1, -1, -1):  # windows of a model grow, one factor serves all
         a, first = model[pair], start[pair]
         k, kind = size[a], family[a]
@@ -71,36 +72,36 @@ def judge(
         append(rows, index[a], k, first, known, r, x)
         known = first
         solve(r, k, coef, inverse)
-        count = _describe(values, slopes, s, index[a], k, coef, first, look)
+        count = _describe(values, slopes, s, u_of, index[a], k, coef, first, look)
         f, g, at, u = look[0, :count], look[1, :count], look[2, :count], look[3, :count]
         if kind == POWER or kind == BENDING:
             doubt[pair] = min(50.0, 0.7 * max(0.0, -g[-1] - _STEEP))
         law, value, drift, own = _says(kind, f, g, at, u, -coef[k - 1], first == 0)
         vote[pair] = law
         if law == SAYS_POWER or law == SAYS_EXPONENTIAL:
-            last = points - 1
-            _measure(law, value, drift, own, values[last], slopes[last], s[last], log_time,
+            _measure(law, value, drift, own, values[:, -1], slopes[:, -1], s[-1], log_time,
                      index[a], k, coef, inverse, numbers[:, pair])  # fmt: skip
 
 
 @njit(cache=True)
 def _describe(
-    values: Array, slopes: Array, s: Array, columns: Index, k: int, coef: Array, first: int, look: Array
+    values: Array, slopes: Array, s: Array, u: Array, columns: Index, k: int, coef: Array, first: int, look: Array
 ) -> int:
     """log L, d log L/d log u, log u and u of a fit at points from `first` to the last; how many."""
     last = s.size - 1
     stride = 1 + (last - first) // _LOOKS
     count, i = 0, first
+    after = last - (last - first - 1) // stride * stride
     while True:
         f, g = 0.0, 0.0
         for j in range(k):
-            f += coef[j] * values[i, columns[j]]
-            g += coef[j] * slopes[i, columns[j]]
-        look[0, count], look[1, count], look[2, count], look[3, count] = f, g, s[i], math.exp(s[i])
+            f += coef[j] * values[columns[j], i]
+            g += coef[j] * slopes[columns[j], i]
+        look[0, count], look[1, count], look[2, count], look[3, count] = f, g, s[i], u[i]
         count += 1
         if i == last:
             return count
-        i = last - (last - i - 1) // stride * stride
+        i = i + stride if i > first else after
 
 
 @njit(cache=True, error_model="numpy")
@@ -230,7 +231,7 @@ def _measure(
         value_of[k - 1] = -1.0
         if law == SAYS_POWER:  # its corrections vanish
             constant_of[0] = 1.0
-    unsure = (_DOUBT if own else 0.5) * drift * value
+    unsure = (_DOUBT if own else _NO_LIMIT) * drift * value
     numbers[0] = value
     numbers[1] = _variance(inverse, value_of) + unsure**2
     numbers[2] = value * lever

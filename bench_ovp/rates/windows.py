@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 LANES = 4  # tolerances side by side: one SIMD register of doubles
-SLIGHT = math.log(1e-3)  # fits this much less likely than the best are left out
+SLIGHT = math.log(3e-3)  # fits this much less likely than the best are left out
 _SINGULAR = 1e-16  # squared: a column this close to the span of the others has no coefficient
 
 
