@@ -13,7 +13,7 @@ import math
 import time as clock
 from collections import defaultdict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ class Truth(NamedTuple):
     before: str = ""  # also right while the last law is not yet visible
     floor: float = 0.0  # announced to the detector
     clean: bool = False  # no noise is to be added
+    log_constant: float = math.nan  # of the law's constant, where it has one
 
 
 class Outcome(NamedTuple):
@@ -47,6 +48,7 @@ class Outcome(NamedTuple):
     value: float
     low: float
     high: float
+    constant_covered: float  # 1 or 0; NaN where the law has no constant
 
 
 # ---- grids ------------------------------------------------------------------------------
@@ -83,58 +85,62 @@ def exponent(rng: Rng) -> float:
 
 def power(rng: Rng) -> Truth:
     t, p = any_grid(rng), exponent(rng)
-    return Truth(t, -p * np.log(t), "power", p)
+    return Truth(t, -p * np.log(t), "power", p, log_constant=0.0)
 
 
 def shifted_power(rng: Rng) -> Truth:
     t, p = any_grid(rng), exponent(rng)
     shift = t[-1] * 10 ** rng.uniform(-4, -0.5)
-    return Truth(t, -p * np.log(t + shift), "power", p)
+    return Truth(t, -p * np.log(t + shift), "power", p, log_constant=0.0)
 
 
 def power_one_over_t(rng: Rng) -> Truth:
     t, p = any_grid(rng), exponent(rng)
     a = rng.uniform(-0.9, 5.0) * t[0]
-    return Truth(t, -p * np.log(t) + np.log1p(a / t), "power", p)
+    return Truth(t, -p * np.log(t) + np.log1p(a / t), "power", p, log_constant=0.0)
 
 
 def power_slow_correction(rng: Rng) -> Truth:
     t, p, q = any_grid(rng), exponent(rng), rng.uniform(0.3, 0.8)
     a = rng.uniform(-0.8, 3.0) * t[0] ** q
-    return Truth(t, -p * np.log(t) + np.log1p(a * t**-q), "power", p)
+    return Truth(t, -p * np.log(t) + np.log1p(a * t**-q), "power", p, log_constant=0.0)
 
 
 def power_log_correction(rng: Rng) -> Truth:
     t, p = any_grid(rng), exponent(rng)
     u = t / t[0]
-    return Truth(t, -p * np.log(t) + np.log1p(rng.uniform(-0.9, 4.0) * np.log(u) / u), "power", p)
+    y = -p * np.log(t) + np.log1p(rng.uniform(-0.9, 4.0) * np.log(u) / u)
+    return Truth(t, y, "power", p, log_constant=0.0)
 
 
 def exponential_then_power(rng: Rng) -> Truth:
     t, p = any_grid(rng), exponent(rng)
     meet = t[0] * (t[-1] / t[0]) ** rng.uniform(0.05, 0.6)
     c = rng.uniform(5, 20) / meet
-    return Truth(t, np.logaddexp(c * (meet - t), -p * np.log(t / meet)), "power", p, "exponential")
+    y = np.logaddexp(c * (meet - t), -p * np.log(t / meet))
+    return Truth(t, y, "power", p, "exponential", log_constant=p * math.log(meet))
 
 
 def plateau_then_power(rng: Rng) -> Truth:
     t, p = any_grid(rng, 3), exponent(rng)
     escape = t[0] * (t[-1] / t[0]) ** rng.uniform(0.1, 0.7)
     sharp = rng.uniform(1, 4)
-    return Truth(t, -p / sharp * np.log1p((t / escape) ** sharp), "power", p)
+    y = -p / sharp * np.log1p((t / escape) ** sharp)
+    return Truth(t, y, "power", p, log_constant=p * math.log(escape))
 
 
 def broken_power(rng: Rng) -> Truth:
     t, p = any_grid(rng, 3), exponent(rng)
     meet = t[0] * (t[-1] / t[0]) ** rng.uniform(0.1, 0.6)
     late, early = -p * np.log(t / meet), -(p + rng.uniform(1, 3)) * np.log(t / meet)
-    return Truth(t, np.logaddexp(early, late), "power", p, "power")
+    return Truth(t, np.logaddexp(early, late), "power", p, "power", log_constant=p * math.log(meet))
 
 
 def power_step_drop(rng: Rng) -> Truth:
     t, p = any_grid(rng, 2.5), exponent(rng)
     drop = t[0] * (t[-1] / t[0]) ** rng.uniform(0.2, 0.5)
-    return Truth(t, -p * np.log(t) - rng.uniform(0.5, 3) * (t > drop), "power", p)
+    fall = rng.uniform(0.5, 3)
+    return Truth(t, -p * np.log(t) - fall * (t > drop), "power", p, log_constant=-fall)
 
 
 def power_best_so_far(rng: Rng) -> Truth:
@@ -147,7 +153,7 @@ def power_damped_oscillation(rng: Rng) -> Truth:
     t, p = any_grid(rng), exponent(rng)
     life = t[-1] * 10 ** rng.uniform(-3, -0.8)
     wave = rng.uniform(0.1, 0.9) * np.exp(-t / life) * np.cos(rng.uniform(3, 30) * t / life + rng.uniform(0, 6))
-    return Truth(t, -p * np.log(t) + np.log1p(wave), "power", p)
+    return Truth(t, -p * np.log(t) + np.log1p(wave), "power", p, log_constant=0.0)
 
 
 def power_to_rounding(rng: Rng) -> Truth:
@@ -161,20 +167,21 @@ def power_to_rounding(rng: Rng) -> Truth:
 def exponential(rng: Rng) -> Truth:
     t = any_grid(rng, 1.5, 4)
     c = rate_for(rng, t)
-    return Truth(t, -c * t, "exponential", c)
+    return Truth(t, -c * t, "exponential", c, log_constant=0.0)
 
 
 def exponential_transient(rng: Rng) -> Truth:
     t = any_grid(rng, 1.5, 4)
     c = rate_for(rng, t)
     y = np.logaddexp(-c * t, rng.uniform(-2, 4) - c * rng.uniform(3, 30) * t)
-    return Truth(t, y, "exponential", c)
+    return Truth(t, y, "exponential", c, log_constant=0.0)
 
 
 def exponential_close_modes(rng: Rng) -> Truth:
     t = any_grid(rng, 1.5, 4)
     c = rate_for(rng, t, 8, 60)
-    return Truth(t, np.logaddexp(-c * t, rng.uniform(-2, 2) - c * rng.uniform(1.3, 3) * t), "exponential", c)
+    y = np.logaddexp(-c * t, rng.uniform(-2, 2) - c * rng.uniform(1.3, 3) * t)
+    return Truth(t, y, "exponential", c, log_constant=0.0)
 
 
 def exponential_floor(rng: Rng) -> Truth:
@@ -188,7 +195,7 @@ def exponential_floor(rng: Rng) -> Truth:
         loss = (np.sqrt(loss) + math.sqrt(floor) * rng.standard_normal(t.size)) ** 2
     else:
         loss = loss + floor * np.exp(0.3 * rng.standard_normal(t.size))
-    return Truth(t, np.log(loss), "exponential", c, floor=floor if announced else 0.0)
+    return Truth(t, np.log(loss), "exponential", c, floor=floor if announced else 0.0, log_constant=0.0)
 
 
 def power_then_exponential(rng: Rng) -> Truth:
@@ -201,7 +208,8 @@ def power_until_exponential(rng: Rng) -> Truth:
     t, p = any_grid(rng, 2, 6), rng.uniform(0.5, 4)
     c = rate_for(rng, t, 10, 60)
     meet = rng.uniform(0.05, 0.7) * t[-1]
-    return Truth(t, -np.logaddexp(p * np.log(t / meet), c * (t - meet)), "exponential", c, "power")
+    y = -np.logaddexp(p * np.log(t / meet), c * (t - meet))
+    return Truth(t, y, "exponential", c, "power", log_constant=c * meet)
 
 
 def exponential_prefactor(rng: Rng) -> Truth:
@@ -213,7 +221,8 @@ def exponential_prefactor(rng: Rng) -> Truth:
 def plateau_then_exponential(rng: Rng) -> Truth:
     t = any_grid(rng, 1.5, 4)
     c = rate_for(rng, t, 10, 80)
-    return Truth(t, -np.logaddexp(0.0, c * (t - rng.uniform(0.1, 0.6) * t[-1])), "exponential", c, "stalled")
+    escape = rng.uniform(0.1, 0.6) * t[-1]
+    return Truth(t, -np.logaddexp(0.0, c * (t - escape)), "exponential", c, "stalled", log_constant=c * escape)
 
 
 def exponential_oscillation(rng: Rng) -> Truth:
@@ -227,7 +236,8 @@ def exponential_step_drop(rng: Rng) -> Truth:
     t = any_grid(rng, 1.5, 3)
     c = rate_for(rng, t, 10, 60)
     at = rng.uniform(0.2, 0.6) * t[-1]
-    return Truth(t, -c * t - c * rng.uniform(0.5, 3) * np.minimum(t - at, 0), "exponential", c, "exponential")
+    y = -c * t - c * rng.uniform(0.5, 3) * np.minimum(t - at, 0)
+    return Truth(t, y, "exponential", c, "exponential", log_constant=0.0)
 
 
 def exponential_best_so_far(rng: Rng) -> Truth:
@@ -375,7 +385,7 @@ def accepted(truth: Truth, decades: float, folds: float, family: str) -> set[str
     return right
 
 
-def simulate(family: str, noise: str, rng: Rng, fit: Callable[..., object]) -> Outcome:
+def simulate(family: str, noise: str, rng: Rng, fit: Callable[..., Any]) -> Outcome:
     truth = FAMILIES[family](rng)
     y = truth.y if truth.clean else noisy(rng, truth.y, noise)
     with np.errstate(all="ignore"):
@@ -388,7 +398,10 @@ def simulate(family: str, noise: str, rng: Rng, fit: Callable[..., object]) -> O
         smooth = truth
     decades, folds = visible(truth, smooth)
     grid = "linear" if truth.t[1] - truth.t[0] > 0.99 * (truth.t[-1] - truth.t[-2]) else "log"
-    return Outcome(family, noise, grid, truth, decades, folds, rate.law, rate.value, rate.low, rate.high)  # type: ignore[attr-defined]
+    inside = math.nan
+    if rate.law == truth.law and not math.isnan(truth.log_constant):
+        inside = float(rate.constant_low <= math.exp(truth.log_constant) <= rate.constant_high)
+    return Outcome(family, noise, grid, truth, decades, folds, rate.law, rate.value, rate.low, rate.high, inside)
 
 
 def summarize(outcomes: list[Outcome]) -> None:
@@ -396,9 +409,10 @@ def summarize(outcomes: list[Outcome]) -> None:
     groups = defaultdict(list)
     for o in outcomes:
         groups[o.family].append(o)
-    print(f"{'family':26} {'curves':>6} {'decided':>8} {'right':>7} {'covered':>8} {'width':>7}  wrong verdicts")
+    columns = f"{'family':26} {'curves':>6} {'decided':>8} {'right':>7} {'covered':>8} {'width':>7} {'constant':>8}"
+    print(f"{columns}  wrong verdicts")
     right = total = 0
-    coverage, called = {}, {}
+    coverage, constants, called = {}, {}, {}
     for family, group in groups.items():
         decided = [o for o in group if o.law != "undecided"]
         wrong = [o for o in decided if not is_right(o)]
@@ -414,16 +428,20 @@ def summarize(outcomes: list[Outcome]) -> None:
         share = 1 - len(wrong) / max(1, len(decided))
         kinds = ", ".join(f"{o.law}@{o.noise}/{o.grid}" for o in wrong[:4])
         row = f"{family:26} {len(group):6} {len(decided) / len(group):8.3f} {share:7.4f} {covered:8.3f} {width:7.4f}"
-        print(f"{row}  {kinds}")
+        known = [o.constant_covered for o in valued if not math.isnan(o.constant_covered)]
+        if known:
+            constants[family] = float(np.mean(known)), len(known)
+        print(f"{row} {np.mean(known) if known else math.nan:8.3f}  {kinds}")
     print()
     verdict(right / max(1, total) >= 0.995, f"laws right, of those decided (>= 99.5%): {right}/{total}")
     _share("noise-free powers, two visible decades", outcomes, ("none",), "power", 2, 0.95)
     _share("noise-free exponentials, two visible decades", outcomes, ("none",), "exponential", 2, 0.95)
     _share("powers at 3%, three visible decades", outcomes, ("3%",), "power", 3, 0.85)
     _share("exponentials at 1%, 8 e-folds", outcomes, ("1%",), "exponential", 8, 0.85)
-    worst = sorted((share, family, count) for family, (share, count) in coverage.items())[:3]
-    told = ", ".join(f"{family} {share:.3f} of {count}" for share, family, count in worst)
-    verdict(worst[0][0] >= 0.93, f"coverage in every family (>= 93%); lowest: {told}")
+    for what, found in (("values", coverage), ("constants", constants)):
+        worst = sorted((share, family, count) for family, (share, count) in found.items())[:3]
+        told = ", ".join(f"{family} {share:.3f} of {count}" for share, family, count in worst)
+        verdict(worst[0][0] >= 0.93, f"coverage of {what} in every family (>= 93%); lowest: {told}")
     widths = [
         o.high - o.low
         for o in outcomes

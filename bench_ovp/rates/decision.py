@@ -45,8 +45,8 @@ def decide(curve: Curve) -> Rate:
         return Rate(LAWS[law], reason=reason, evidence=evidence, **span)
 
     if _walks(average, law, sample):
-        told = f"it falls like a {LAWS[law]}, but what that leaves over walks away at random: no law holds it"
-        return Rate("undecided", reason=f"{told}; needs finer checkpoints, or less noise", evidence=evidence, **span)
+        told = f"{LAWS[law]} on average, but what that leaves over walks away at random"
+        return Rate("undecided", reason=f"{told}; needs less noise, or noise that forgets itself sooner", evidence=evidence, **span)
 
     found = estimate(average, law, sample)
     per = 1.0 if law == SAYS_POWER else 1.0 / sample.time

@@ -17,7 +17,11 @@ def grew(curve: Curve) -> str:
     if curve.end == "infinite":
         return "the loss stops being finite"
     loss = curve.loss
-    if loss.size >= 3 and loss[-1] > GROWTH * loss.min() and loss[-1] > 2.0 * loss[0] and loss[-1] >= 0.5 * loss.max():
+    if loss.size < 3:
+        return ""
+    grown = loss[-1] > GROWTH * loss.min() and loss[-1] > 2.0 * loss[0] and loss[-1] >= 0.5 * loss.max()
+    rising = bool(np.all(np.diff(loss[-3:]) > 0)) or loss[-3:].min() >= 0.5 * loss.max()  # no lonely spike
+    if grown and rising:
         return f"the loss grew from {loss.min():.2g} to {loss[-1]:.2g}"
     return ""
 

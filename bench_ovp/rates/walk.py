@@ -11,23 +11,25 @@ from bench_ovp.rates.noise import LONG, local_residuals
 
 Array = NDArray[np.float64]
 
-STEP = 1e-2  # sd of a walk's steps in log L; what walks less does not walk away within a curve
+STEP = 7e-3  # sd of a walk's steps in log L; what walks less does not walk away within a curve
 ROUGH = 3.0  # steps this many times larger than the scatter of the curve are smooth misfit
 EVEN = 1.5  # upper over lower quartile of the spacing of a grid that is even
 FEWEST = 8
 
-# 0.5% quantiles of Dickey & Fuller's t for residuals of 2, 3 and 4 columns on N points that walk,
-# from 20,000 simulated walks each.
+NEAR = 13.5  # root 1 − NEAR/N against which a trend is taken out (Elliott, Rothenberg & Stock)
+
+# 1% quantiles of the t of `_returning` for residuals of 2, 3 and 4 columns on N points that walk,
+# from 40,000 simulated walks each.
 _POINTS = np.array([8, 12, 16, 24, 40, 80, 200])
 _QUANTILES = np.array(
     [
-        [-6.92, -5.82, -5.33, -4.81, -4.51, -4.39, -4.23],
-        [-8.53, -6.93, -6.21, -5.60, -5.08, -4.87, -4.63],
-        [-10.1, -8.41, -7.15, -6.26, -5.67, -5.24, -5.10],
+        [-7.09, -5.41, -4.77, -4.28, -3.93, -3.64, -3.49],
+        [-9.72, -6.50, -5.54, -4.85, -4.45, -4.20, -4.04],
+        [-13.9, -7.71, -6.35, -5.50, -4.96, -4.62, -4.45],
     ]
 )
 
-# The same of the lag-1 correlation of local residuals over a whole curve, from 4,000 walks each.
+# 0.5% quantiles of the lag-1 correlation of local residuals over a whole curve, from 4,000 walks each.
 _CURVE = np.array([24, 40, 60, 80, 120, 200])
 _LAG = np.array([-0.284, -0.124, -0.02, 0.056, 0.116, 0.16])
 
@@ -42,22 +44,31 @@ def could_walk(clock: Array, y: Array, columns: Array, sigma: Array) -> bool:
         clock: log t for a power, t for an exponential, at every point of the window.
         y: log L, perhaps averaged over blocks of points; columns: of the law's fit, (blocks, 2 to 4);
             sigma: scatter of y about a smooth curve.
-    Source: Dickey & Fuller (1979), J. Am. Stat. Assoc. 74, 427.
+    Source: Elliott, Rothenberg & Stock (1996), Econometrica 64, 813.
     """
     narrow, wide = np.quantile(np.diff(clock), [0.25, 0.75])
     if y.size < FEWEST or wide > EVEN * narrow:
         return False
-    weight = 1.0 / np.hypot(sigma, 1e-4)
-    scaled = columns / np.linalg.norm(columns * weight[:, None], axis=0)
-    left = y - scaled @ np.linalg.lstsq(scaled * weight[:, None], y * weight, rcond=None)[0]
+    columns = columns / np.linalg.norm(columns, axis=0)
+    left = y - columns @ _solve(_quasi_differences(columns), _quasi_differences(y))
     steps = np.diff(left)
     size = float(np.sqrt(np.mean(steps**2)))
     if size < STEP or size > ROUGH * float(np.median(sigma)):
         return False
-    return _dickey_fuller(left, steps) > _quantile(left.size, columns.shape[1])
+    return _returning(left, steps) > _quantile(left.size, columns.shape[1])
 
 
-def _dickey_fuller(left: Array, steps: Array) -> float:
+def _quasi_differences(x: Array) -> Array:
+    """What a walk that almost returns would leave white: x[0], then x[i] − (1 − NEAR/N) x[i − 1]."""
+    return np.concatenate([x[:1], x[1:] - (1.0 - NEAR / len(x)) * x[:-1]])
+
+
+def _solve(columns: Array, y: Array) -> Array:
+    coefficients: Array = np.linalg.lstsq(columns, y, rcond=None)[0]
+    return coefficients
+
+
+def _returning(left: Array, steps: Array) -> float:
     """t of b in steps = b · left + noise: near 0 for a walk, negative for noise that returns."""
     before = left[:-1]
     power = float(before @ before)
