@@ -45,8 +45,8 @@ def decide(curve: Curve) -> Rate:
         return Rate(LAWS[law], reason=reason, evidence=evidence, **span)
 
     if _walks(average, law, sample):
-        told = f"{LAWS[law]} on average, but what that leaves over walks away at random"
-        return Rate("undecided", reason=f"{told}; needs less noise, or noise that forgets itself sooner", evidence=evidence, **span)
+        told = f"{LAWS[law]} on average, but what that leaves over walks away at random; needs less noise"
+        return Rate("undecided", reason=told, evidence=evidence, **span)
 
     found = estimate(average, law, sample)
     per = 1.0 if law == SAYS_POWER else 1.0 / sample.time

@@ -22,7 +22,10 @@ _KINDS = ("one", "log", "pow", "powlog", "exp", "loglog", "mode")
 
 
 class Column(NamedTuple):
-    """A basis function of u: 1, log(u + p), u^p, u^p log u, e^(-pu), log(p + log u) or log(1 + q e^(-pu)), by `kind`."""
+    """A basis function of u, in the order of the kinds.
+
+    1, log(u + p), u^p, u^p log u, e^(-pu), log(p + log u), log(1 + q e^(-pu)).
+    """
 
     kind: str
     p: float = 0.0

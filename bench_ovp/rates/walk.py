@@ -49,8 +49,8 @@ def could_walk(clock: Array, y: Array, columns: Array, sigma: Array) -> bool:
     narrow, wide = np.quantile(np.diff(clock), [0.25, 0.75])
     if y.size < FEWEST or wide > EVEN * narrow:
         return False
-    columns = columns / np.linalg.norm(columns, axis=0)
-    left = y - columns @ _solve(_quasi_differences(columns), _quasi_differences(y))
+    scaled: Array = columns / np.linalg.norm(columns, axis=0)
+    left: Array = y - scaled @ np.linalg.lstsq(_quasi_differences(scaled), _quasi_differences(y), rcond=None)[0]
     steps = np.diff(left)
     size = float(np.sqrt(np.mean(steps**2)))
     if size < STEP or size > ROUGH * float(np.median(sigma)):
@@ -61,11 +61,6 @@ def could_walk(clock: Array, y: Array, columns: Array, sigma: Array) -> bool:
 def _quasi_differences(x: Array) -> Array:
     """What a walk that almost returns would leave white: x[0], then x[i] − (1 − NEAR/N) x[i − 1]."""
     return np.concatenate([x[:1], x[1:] - (1.0 - NEAR / len(x)) * x[:-1]])
-
-
-def _solve(columns: Array, y: Array) -> Array:
-    coefficients: Array = np.linalg.lstsq(columns, y, rcond=None)[0]
-    return coefficients
 
 
 def _returning(left: Array, steps: Array) -> float:
