@@ -14,12 +14,14 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .suite_run import Finished
 
+FIGURES = (".png", ".svg", ".pdf")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 EPILOG = """\b
 Examples:
   bench-ovp suite suites/quick.yaml
   bench-ovp suite suites/paper.yaml --only "*[n=5,*] x *"
+  bench-ovp explain results/paper "*[n=5,*]" "gradient-d*"
   bench-ovp list
 \b
 Completion: add to the start-up file of your shell (bash here; zsh_source, fish_source likewise)
@@ -107,6 +109,37 @@ def report(folder: Path) -> None:
     from .suite_run import redraw
 
     _print_finished(redraw(folder))
+
+
+@main.command(epilog='\b\nExample:\n  bench-ovp explain results/paper "*[n=5,*]" "gradient-d*"')
+@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("problem")
+@click.argument("optimizer")
+@click.option("--seed", type=int, help="The run to explain.  [default: the one with the median value]")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="The figure: .png, .svg or .pdf.  [default: RESULTS/figures/explain/]")  # fmt: skip
+def explain(results: Path, problem: str, optimizer: str, seed: int | None, output: Path | None) -> None:
+    """Say and draw why PROBLEM x OPTIMIZER has its law, from the folder RESULTS; runs nothing.
+
+    PROBLEM and OPTIMIZER are labels as in ranking.csv, globs (* and ? are wild, brackets literal), or the
+    beginnings of labels.
+    """
+    from .listing import describe_reasons, fill
+    from .suite_run import draw_reasons, explain_stored
+
+    check_figure(output)
+    reasons = explain_stored(results, problem, optimizer, seed)
+    caption, written = draw_reasons(results, reasons, output)
+    click.echo(describe_reasons(reasons))
+    click.echo(f"\n{fill(caption)}\n")
+    for path in written:
+        click.echo(f"figure: {path}")
+
+
+def check_figure(path: Path | None) -> None:
+    """Refuse a format that cannot be drawn, before anything is computed."""
+    if path is not None and path.suffix not in FIGURES:
+        raise InputError(f"--output {path}: the name of a figure ends in {', '.join(FIGURES[:-1])} or {FIGURES[-1]}")
 
 
 @main.command("list")

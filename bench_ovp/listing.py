@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -11,10 +13,13 @@ from .errors import InputError
 from .optimizers import DriverMethod, Method
 from .parameters import Parameter, nearest
 from .problems import Problem, ProblemDefinition, description_of, parameters_of
+from .ranking import write_places
 from .registry import Registry, installed
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .reasons import Reasons
 
 
 def list_all(what: str | None) -> str:
@@ -74,16 +79,16 @@ def describe_plan(file: Path, results: Path, seeds: int | None, only: Sequence[s
 
 
 def ranking_table(ranking: pd.DataFrame) -> str:
-    """The ranking as text, a block per problem."""
+    """The ranking as text, a block per problem; "2=" is a rank that several share."""
     if not len(ranking):
         return "no finished runs yet"
     blocks = []
     for problem, group in ranking.groupby("problem", sort=False):
         rows = []
-        for row in group.to_dict("records"):
+        for place, row in zip(write_places(group["rank"]), group.to_dict("records"), strict=True):
             cells: dict[str, Any] = {str(name): cell for name, cell in row.items()}
             law = formula(cells["law"], cells["value"], cells["low"], cells["high"])
-            rows.append((str(cells["rank"]), cells["optimizer"], law, _verdict(cells)))
+            rows.append((place, cells["optimizer"], law, _verdict(cells)))
         blocks.append(f"{problem}\n{columns(rows, indent='  ')}")
     return "\n\n".join(blocks) + "\n"
 
@@ -94,6 +99,25 @@ def formula(law: str, value: float, low: float, high: float) -> str:
         shape = f"t^-{value:.3f}" if law == "power" else f"exp(-{value:.4g} t)"
         return f"{shape}  ({low:.4g} to {high:.4g})"
     return law
+
+
+def describe_reasons(reasons: Reasons) -> str:
+    """Why a pair has its law: sentences under headings, and the table of the evidence."""
+    from .report.why import HEADINGS, list_contenders, write_reasons
+
+    lines = [f"{reasons.problem} x {reasons.optimizer}, seed {reasons.seed}", ""]
+    for heading, sentence in write_reasons(reasons):
+        lines.append(fill(f"{heading:<10}{sentence}", indent=10))
+    if rows := list_contenders(reasons):
+        lines += ["", columns([HEADINGS, *rows], indent="  ")]
+    return "\n".join(lines)
+
+
+def fill(text: str, indent: int = 0) -> str:
+    """Text broken into lines of the terminal, of 100 letters at most; all but the first are indented."""
+    width = max(40, min(100, shutil.get_terminal_size((100, 24)).columns))
+    further = " " * indent
+    return textwrap.fill(text, width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
 
 
 def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:

@@ -1,10 +1,10 @@
-"""From the rates of runs to the standing of a pair, and from standings to ranks within a problem."""
+"""From the rates of runs to the standing of a pair, and from comparisons to ranks within a problem."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,11 +13,15 @@ from numpy.typing import ArrayLike
 
 from .problems import Theory
 from .rates import Rate
+from .significance import measure_heterogeneity
 
 TARGETS = (1e-4, 1e-8, 1e-12)
 
 # Which law is better than which; what cannot be told stands behind what can.
 ORDER = ("superexponential", "exponential", "power", "undecided", "stalled", "diverged")
+
+BROKEN = ("failed", "degenerate")  # statuses without a law
+NORMAL = 1.96  # standard errors in half of a 95% interval
 
 
 class Fitted(NamedTuple):
@@ -39,6 +43,8 @@ class Standing:
         share: of all seeds, the failed ones too.
         seeds: how many.
         reached: median evaluations to each of TARGETS; inf where most runs do not reach it.
+        laws: how many seeds found which law, such as "power 14, undecided 2"; failed and degenerate runs by status.
+        heterogeneity: I² of the values of those seeds, beyond their own intervals, 0 to 1; NaN below two.
     """
 
     law: str
@@ -49,6 +55,8 @@ class Standing:
     share: float
     seeds: int
     reached: tuple[float, ...]
+    laws: str = ""
+    heterogeneity: float = math.nan
 
     def agrees(self, theory: Theory | None) -> bool | None:
         """Whether law and interval are the theory's; None without one."""
@@ -61,21 +69,21 @@ class Standing:
 
 def summarise(runs: Sequence[Fitted]) -> Standing:
     """The standing of one pair from its runs."""
-    usable = [run.rate for run in runs if run.status not in ("failed", "degenerate")]
+    usable = [run.rate for run in runs if run.status not in BROKEN]
     counts = Counter(rate.law for rate in usable)
     reached = tuple(float(np.median([run.reached[i] for run in runs])) for i in range(len(TARGETS)))
-    nan = math.nan
-    if not counts:
-        return Standing("undecided", nan, nan, nan, nan, 0.0, len(runs), reached)
-    law, count = max(counts.items(), key=lambda item: (item[1], -ORDER.index(item[0])))
+    laws, nan = _count_laws(runs), math.nan
+    law, count = max(counts.items(), key=lambda item: (item[1], -ORDER.index(item[0])), default=("undecided", 0))
     share = count / len(runs)
     if share < 0.5:
-        return Standing("undecided", nan, nan, nan, nan, share, len(runs), reached)
+        return Standing("undecided", nan, nan, nan, nan, share, len(runs), reached, laws)
     own = [rate for rate in usable if rate.law == law]
     low, high = pooled_interval(own)
     value = _median([rate.value for rate in own])
     constant = _median([rate.constant for rate in own])
-    return Standing(law, value, low, high, constant, share, len(runs), reached)
+    errors = [(rate.high - rate.low) / 2 / NORMAL for rate in own]
+    spread = measure_heterogeneity([rate.value for rate in own], errors)
+    return Standing(law, value, low, high, constant, share, len(runs), reached, laws, spread)
 
 
 def pooled_interval(rates: Sequence[Rate]) -> tuple[float, float]:
@@ -95,18 +103,33 @@ def pooled_interval(rates: Sequence[Rate]) -> tuple[float, float]:
     return low, high
 
 
-def rank(standings: Mapping[str, Standing]) -> dict[str, int]:
-    """Ranks of one problem's optimizers, from 1.
+def rank(names: Sequence[str], separations: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Ranks from 1: one more than the number of optimizers ahead, directly or through others.
 
-    By law; then by value, where intervals separate; then, within a chain of overlapping intervals, by the
-    constant of a power law or by evaluations to the smallest target that any of them reaches.
+    So a better one always has the smaller rank, and those with nothing ahead share the first. "Not told apart" is
+    not transitive, and no chain of ties is cut: a tie with two others joins them no more than its rank says.
+    Separations may contradict each other in a circle; then the last of them in order is left out.
+
+    Args:
+        names: of one problem's optimizers.
+        separations: (better, worse), those that count most first.
+    Source: Tideman (1987), Social Choice and Welfare 4, 185-206, for the circles.
     """
-    ordered: list[str] = []
-    for law in ORDER:
-        group = [name for name, standing in standings.items() if standing.law == law]
-        for chain in _chains(group, standings):
-            ordered += sorted(chain, key=lambda name: _within(standings[name]))
-    return {name: place for place, name in enumerate(ordered, start=1)}
+    place = {name: k for k, name in enumerate(names)}
+    ahead = np.zeros((len(names), len(names)), dtype=bool)  # [a, b]: a is ahead of b
+    for better, worse in separations:
+        a, b = place[better], place[worse]
+        if not ahead[a, b] and not ahead[b, a]:
+            above, under = ahead[:, a].copy(), ahead[b].copy()
+            above[a] = under[b] = True
+            ahead |= above[:, None] & under
+    return {name: 1 + int(ahead[:, k].sum()) for name, k in place.items()}
+
+
+def write_places(ranks: Iterable[float]) -> list[str]:
+    """Ranks of one problem as people write them: "1", "2=" where several share it, "–" where there is none."""
+    listed = list(ranks)
+    return [f"{int(r)}{'=' * (listed.count(r) > 1)}" if math.isfinite(r) else "–" for r in listed]
 
 
 def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]:
@@ -120,26 +143,9 @@ def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]
     return tuple(found)
 
 
-def _chains(group: Sequence[str], standings: Mapping[str, Standing]) -> list[list[str]]:
-    """Members of a law, fastest first, cut where the next interval lies wholly below all before it."""
-    by_value = sorted(group, key=lambda name: -_or(standings[name].value, math.inf))
-    chains: list[list[str]] = []
-    lowest = math.inf
-    for name in by_value:
-        standing = standings[name]
-        if chains and not standing.high < lowest:
-            chains[-1].append(name)
-        else:
-            chains.append([name])
-            lowest = math.inf
-        lowest = min(lowest, _or(standing.low, math.inf))
-    return chains
-
-
-def _within(standing: Standing) -> tuple[float, ...]:
-    """Less is better: the constant of a power law, else evaluations to targets, hardest first."""
-    effort = tuple(reversed(standing.reached))
-    return (_or(standing.constant, math.inf), *effort) if standing.law == "power" else effort
+def _count_laws(runs: Sequence[Fitted]) -> str:
+    counts = Counter(run.status if run.status in BROKEN else run.rate.law for run in runs)
+    return ", ".join(f"{law} {count}" for law, count in counts.most_common())
 
 
 def _binomial_quantile(count: int) -> int:
@@ -151,7 +157,3 @@ def _binomial_quantile(count: int) -> int:
 
 def _median(values: Sequence[float]) -> float:
     return float(np.median(values))
-
-
-def _or(value: float, otherwise: float) -> float:
-    return otherwise if math.isnan(value) else value

@@ -19,6 +19,7 @@ from .plan import Cell, list_cells
 from .problems import Problem
 from .progress import Silent
 from .provenance import describe_run
+from .reasons import Reasons, find_cell, give_reasons
 from .registry import Registry, installed
 from .store import FILE, Outcome, Store
 from .suite import MOST_CELLS, Suite, matches, read_suite
@@ -128,15 +129,76 @@ def redraw(folder: Path) -> Finished:
     Errors:
         InputError: the folder holds no results.
     """
+    registry = installed()
+    with _open_results(folder) as store:
+        suite, cells = _recall_suite(folder, store, registry)
+        return write_results(folder, suite, cells, store, registry, {}, None, report=True)
+
+
+def explain_stored(folder: Path, problem: str, optimizer: str, seed: int | None = None) -> Reasons:
+    """Why a pair of a suite has its law, from what is stored; runs nothing.
+
+    Args:
+        folder: of the suite's results.
+        problem, optimizer: see `reasons.find_label`.
+        seed: to explain; the one in the middle, if None.
+    Errors:
+        InputError: the folder holds no results, no run of that pair or seed, or several pairs are meant.
+    """
+    from .tables import ranking_frame
+
+    registry = installed()
+    with _open_results(folder) as store:
+        _, cells = _recall_suite(folder, store, registry)
+        cell = find_cell(cells, problem, optimizer)
+        trace, rates = _collect(cell, *cell.revive(registry), store, {})
+    if not trace.runs:
+        raise InputError(f"no run of {cell.label} is stored yet; run the suite first")
+    [standing] = ranking_frame([(trace, rates)]).to_dict("records")
+    row = {str(name): value for name, value in standing.items()}
+    return give_reasons(trace, rates, row, seed, len(cell.seeds) - len(trace.runs))
+
+
+def draw_reasons(folder: Path, reasons: Reasons, output: Path | None = None) -> tuple[str, list[Path]]:
+    """Draw why a pair has its law.
+
+    Args:
+        folder: of the suite's results; the figure goes to `figures/explain/` in it, as .png, .svg and .csv.
+        reasons: of the pair.
+        output: the one file to write instead.
+    Returns:
+        How to read the figure, and the files of it.
+    Errors:
+        InputError: the figure cannot be written there.
+    """
+    from .report.chart import save_chart, save_figure
+    from .report.figures.explanation import chart_explanation
+
+    chart = chart_explanation(reasons)
+    place = output or folder / "figures" / "explain"
+    try:
+        if output is not None:
+            save_figure(chart, output)
+            return chart.caption, [output]
+        place.mkdir(parents=True, exist_ok=True)
+        save_chart(chart, place)
+    except OSError as error:
+        raise InputError(f"cannot write {place}: {error.strerror}; use another --output") from None
+    return chart.caption, [place / f"{chart.name}{suffix}" for suffix in (".png", ".svg")]
+
+
+def _open_results(folder: Path) -> Store:
     if not (folder / FILE).is_file() or not (folder / SUITE_FILE).is_file():
         raise InputError(
             f"{folder} holds no results of a suite; name a folder that `bench-ovp suite` made, such as results/paper"
         )
-    registry = installed()
-    with Store(folder) as store:
-        origin = Path(store.recall("folder") or folder)
-        suite, cells = plan_suite(folder / SUITE_FILE, registry, store.recall("seeds"), origin)
-        return write_results(folder, suite, cells, store, registry, {}, None, report=True)
+    return Store(folder)
+
+
+def _recall_suite(folder: Path, store: Store, registry: Registry) -> tuple[Suite, list[Cell]]:
+    """The suite as it was read last, and its cells."""
+    origin = Path(store.recall("folder") or folder)
+    return plan_suite(folder / SUITE_FILE, registry, store.recall("seeds"), origin)
 
 
 def write_results(
@@ -150,7 +212,8 @@ def write_results(
     report: bool,
 ) -> Finished:
     """Write the tables, provenance and, if wanted, the report of whatever is stored."""
-    from .tables import ranking_frame, runs_frame, trace_frame
+    from .contest import hold_contests
+    from .tables import comparison_frame, ranking_frame, runs_frame, trace_frame
 
     entries: list[tuple[Trace, list[Any]]] = []
     engines: dict[str, str] = {}
@@ -165,20 +228,38 @@ def write_results(
             missing.append(cell.label)
     traces = trace_frame([trace for trace, _ in entries])
     runs = runs_frame(entries)
-    ranking = ranking_frame(entries)
+    contests = hold_contests(entries)
+    ranking = ranking_frame(entries, contests)
+    comparisons = comparison_frame(contests)
     provenance = describe_run(suite, cells, registry, missing, engines)
     provenance |= _times(folder, started)
     _write_with(folder / "traces.parquet", lambda to: traces.to_parquet(to, index=False))
     _write_with(folder / "runs.csv", lambda to: runs.to_csv(to, index=False))
     _write_with(folder / "ranking.csv", lambda to: ranking.to_csv(to, index=False))
+    _write_with(folder / "comparisons.csv", lambda to: comparisons.to_csv(to, index=False))
     _write(folder / "provenance.json", json.dumps(provenance, indent=2).encode())
     page = None
     if report:
         from .report import draw_report
 
-        page = draw_report(folder, traces, runs, ranking, provenance)
+        page = draw_report(folder, traces, runs, ranking, provenance, _all_reasons(entries, ranking, cells))
     unsound = int(runs["status"].isin(["failed", "timeout"]).sum()) if len(runs) else 0
     return Finished(folder, page, runs, ranking, unsound, tuple(missing))
+
+
+def _all_reasons(
+    entries: Sequence[tuple[Trace, list[Any]]], ranking: pd.DataFrame, cells: Sequence[Cell]
+) -> list[Reasons]:
+    """Why each pair has its law, in the order of the suite."""
+    rows = {(row["problem"], row["optimizer"]): row for row in ranking.to_dict("records")}
+    wanted = {cell.label: len(cell.seeds) for cell in cells}
+    found = []
+    for trace, rates in entries:
+        labels = trace.problem.label, trace.optimizer.label
+        row = {str(name): value for name, value in rows[labels].items()}
+        missing = wanted[" x ".join(labels)] - len(trace.runs)
+        found.append(give_reasons(trace, rates, row, missing=missing))
+    return found
 
 
 def _collect(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .contest import Contest, hold_contests
 from .optimizers import Optimizer
 from .problems import Problem
-from .ranking import TARGETS, Fitted, Standing, evaluations_to, rank, summarise
+from .ranking import ORDER, TARGETS
 from .rates import Rate
 from .trace import Trace, column_names
 
@@ -20,7 +21,12 @@ RUN_COLUMNS = (
 )
 RANKING_COLUMNS = (
     *("problem", "optimizer", "rank", "law", "value", "low", "high", "constant", "share"),
-    *("theory_law", "theory_value", "theory_source", "agrees", "seeds"),
+    *("theory_law", "theory_value", "theory_source", "agrees"),
+    *("rank_iteration", "rank_evaluations", "decided_by", "laws", "heterogeneity", "seeds"),
+)
+COMPARISON_COLUMNS = (
+    *("problem", "clock", "optimizer", "other", "better", "by", "p", "p_holm"),
+    *("effect_of", "effect", "effect_low", "effect_high"),
 )
 FIRST_COLUMNS = ("iteration", "time", "evaluations", "loss", "grad_norm")
 
@@ -97,30 +103,32 @@ def runs_frame(entries: Sequence[tuple[Trace, Sequence[Rate]]]) -> pd.DataFrame:
     return frame
 
 
-def ranking_frame(entries: Sequence[tuple[Trace, Sequence[Rate]]]) -> pd.DataFrame:
-    """A row per problem × optimizer, ranked within the problem; see DESIGN's ranking.csv."""
-    standings: dict[str, dict[str, Standing]] = {}
-    traces: dict[tuple[str, str], Trace] = {}
-    for trace, rates in entries:
-        fitted = [
-            Fitted(run.status, rate, evaluations_to(run.rows["loss"], run.rows["evaluations"]))
-            if run.rows
-            else Fitted(run.status, rate, tuple(np.inf for _ in TARGETS))
-            for run, rate in zip(trace.runs, rates, strict=True)
-        ]
-        labels = trace.problem.label, trace.optimizer.label
-        standings.setdefault(labels[0], {})[labels[1]] = summarise(fitted)
-        traces[labels] = trace
+def ranking_frame(
+    entries: Sequence[tuple[Trace, Sequence[Rate]]], contests: Sequence[Contest] | None = None
+) -> pd.DataFrame:
+    """A row per problem × optimizer, ranked within the problem; see DESIGN's ranking.csv.
+
+    Args:
+        entries: a trace with its runs' laws, for each pair.
+        contests: of the same entries, if they are at hand.
+    """
+    held = {(contest.problem, contest.clock): contest for contest in contests or hold_contests(entries)}
+    traces = {(trace.problem.label, trace.optimizer.label): trace for trace, _ in entries}
     rows = []
-    for problem, group in standings.items():
-        for optimizer, place in rank(group).items():
-            standing, trace = group[optimizer], traces[problem, optimizer]
+    for (problem, clock), contest in held.items():
+        if clock != "time":
+            continue
+        places = [(contest.ranks[name], ORDER.index(found.law)) for name, found in contest.standings.items()]
+        for _, (optimizer, standing) in sorted(
+            zip(places, contest.standings.items(), strict=True), key=lambda entry: entry[0]
+        ):
+            trace = traces[problem, optimizer]
             theory = trace.problem.theory(trace.optimizer.method.family, trace.optimizer.parameters)
             rows.append(
                 {
                     "problem": problem,
                     "optimizer": optimizer,
-                    "rank": place,
+                    "rank": contest.ranks[optimizer],
                     "law": standing.law,
                     "value": standing.value,
                     "low": standing.low,
@@ -135,6 +143,13 @@ def ranking_frame(entries: Sequence[tuple[Trace, Sequence[Rate]]]) -> pd.DataFra
                         f"evaluations_to_{target:.0e}".replace("e-0", "e-"): count
                         for target, count in zip(TARGETS, standing.reached, strict=True)
                     },
+                    **{
+                        f"rank_{other}": held[problem, other].ranks.get(optimizer)
+                        for other in ("iteration", "evaluations")
+                    },
+                    "decided_by": contest.decided_by(optimizer) or None,
+                    "laws": standing.laws,
+                    "heterogeneity": standing.heterogeneity,
                     "seeds": standing.seeds,
                     **{
                         name: value
@@ -143,4 +158,29 @@ def ranking_frame(entries: Sequence[tuple[Trace, Sequence[Rate]]]) -> pd.DataFra
                     },
                 }
             )
-    return pd.DataFrame(rows, columns=None if rows else list(RANKING_COLUMNS))
+    frame = pd.DataFrame(rows, columns=None if rows else list(RANKING_COLUMNS))
+    frame["rank_iteration"] = frame["rank_iteration"].astype("Int64")  # empty for a flow
+    return frame
+
+
+def comparison_frame(contests: Sequence[Contest]) -> pd.DataFrame:
+    """A row per problem × clock × pair of optimizers; see docs/results.md."""
+    rows = [
+        {
+            "problem": contest.problem,
+            "clock": contest.clock,
+            "optimizer": one,
+            "other": other,
+            "better": {1: one, -1: other, 0: None}[found.better],
+            "by": found.by or None,
+            "p": found.p,
+            "p_holm": found.p_holm,
+            "effect_of": found.of or None,
+            "effect": found.effect,
+            "effect_low": found.low,
+            "effect_high": found.high,
+        }
+        for contest in contests
+        for (one, other), found in contest.comparisons.items()
+    ]
+    return pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))

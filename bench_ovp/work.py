@@ -40,9 +40,14 @@ def fit_run(run: Run, problem: Problem, optimizer: Optimizer) -> Rate:
         return Rate("diverged", reason=run.reason)
     if run.status == "failed" or not run.rows:
         return fit_failed(run.reason)
+    floor, rtol = known_errors(problem, optimizer)
+    return fit_rate(run.rows["time"], run.rows["loss"], floor=floor, rtol=rtol)
+
+
+def known_errors(problem: Problem, optimizer: Optimizer) -> tuple[float, float]:
+    """Of the losses of a pair: the smallest that is resolved, and the relative error of each."""
     method = optimizer.method
-    rtol = method.rtol if isinstance(method, DriverMethod) else 0.0
-    return fit_rate(run.rows["time"], run.rows["loss"], floor=problem.resolution, rtol=rtol)
+    return problem.resolution, method.rtol if isinstance(method, DriverMethod) else 0.0
 
 
 def fit_failed(reason: str) -> Rate:

@@ -17,10 +17,11 @@ import pytest
 
 import bench_ovp as ovp
 from bench_ovp import hookspecs, ranking, suite, yaml_nodes
+from bench_ovp.contest import hold_contests
 from bench_ovp.problems import ProblemDefinition
 from bench_ovp.rates import Rate
 from bench_ovp.registry import gather, installed
-from bench_ovp.tables import ranking_frame, runs_frame, trace_frame
+from bench_ovp.tables import comparison_frame, ranking_frame, runs_frame, trace_frame
 from bench_ovp.trace import STATUSES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -174,6 +175,10 @@ SHARED = "## Columns that all tables share"
         ("## traces.parquet", lambda found: trace_frame(found)),
         ("## runs.csv", lambda found: runs_frame([(t, [Rate("undecided")] * len(t.runs)) for t in found])),
         ("## ranking.csv", lambda found: ranking_frame([(t, [Rate("undecided")] * len(t.runs)) for t in found])),
+        (
+            "## comparisons.csv",
+            lambda found: comparison_frame(hold_contests([(t, [Rate("undecided")] * len(t.runs)) for t in found])),
+        ),
     ],
 )
 def test_every_column_is_documented(heading, make):

@@ -22,7 +22,7 @@ HOST = ROOT / "bench_ovp"
 PACKAGES = (HOST, *(p.parent for p in sorted((ROOT / "plugins").glob("*/__init__.py"))))
 HEAVY = {"pandas", "yaml", "click", "matplotlib", "seaborn"}
 NUMERICS = re.compile(
-    r"bench_ovp\.((rates|integrate)(\..*)?|checkpoints|oracle|problems|optimizers|trace|ranking)|bench_ovp_.*"
+    r"bench_ovp\.((rates|integrate)(\..*)?|checkpoints|oracle|problems|optimizers|trace|ranking|comparison|contest|clocks|significance)|bench_ovp_.*"
 )
 
 

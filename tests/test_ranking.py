@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_ovp.problems import Theory
-from bench_ovp.ranking import ORDER, TARGETS, Fitted, Standing, evaluations_to, pooled_interval, rank, summarise
+from bench_ovp.ranking import TARGETS, Fitted, Standing, evaluations_to, pooled_interval, rank, summarise, write_places
 from bench_ovp.rates import Rate
 
 NEVER = (math.inf,) * len(TARGETS)
@@ -96,55 +96,56 @@ def test_the_interval_of_the_median_covers_at_least_95_percent():
     assert hits >= 0.94 * 400
 
 
-def test_the_order_of_laws():
-    names = ["d", "s", "u", "p", "e", "x"]
-    laws = ["diverged", "stalled", "undecided", "power", "exponential", "superexponential"]
-    ranks = rank({name: standing(law, 1.0) for name, law in zip(names, laws, strict=True)})
-    assert ranks == {"x": 1, "e": 2, "p": 3, "u": 4, "s": 5, "d": 6}
-    assert set(laws) == set(ORDER)
+def test_seeds_are_counted_by_law_whatever_became_of_them():
+    runs = fitted(power(3.0), power(3.0), power(3.1), Rate("undecided"), Rate("exponential", 1.0, 0.9, 1.1))
+    runs += fitted(Rate("undecided"), status="failed") + fitted(power(3.0), status="degenerate")
+    found = summarise(runs)
+    assert found.law == "undecided"  # 3 of 7
+    assert found.laws == "power 3, undecided 1, exponential 1, failed 1, degenerate 1"
+    assert summarise(runs[:4]).laws == "power 3, undecided 1"
 
 
-def test_separate_intervals_rank_by_value_whatever_the_constants():
-    slow = standing("power", 2.0, 0.1, constant=1e-9)
-    fast = standing("power", 3.0, 0.1, constant=1e9)
-    assert rank({"slow": slow, "fast": fast}) == {"fast": 1, "slow": 2}
+def test_seeds_that_disagree_beyond_their_intervals_are_heterogeneous():
+    alike = summarise(fitted(*(power(value) for value in (2.96, 3.0, 3.04))))
+    assert alike.heterogeneity == 0.0
+    apart = summarise(fitted(*(power(value) for value in (2.5, 3.0, 3.5))))
+    q = 2 * (0.5 / (0.1 / 1.96)) ** 2
+    assert apart.heterogeneity == pytest.approx((q - 2) / q)
+    assert math.isnan(summarise(fitted(power(3.0))).heterogeneity)
+    assert math.isnan(summarise(fitted(Rate("stalled"), Rate("stalled"))).heterogeneity)
 
 
-def test_overlapping_intervals_of_powers_rank_by_the_constant():
-    wide = standing("power", 3.0, 0.2, constant=8.0)
-    sharp = standing("power", 2.9, 0.01, constant=2.0)
-    other = standing("power", 2.95, 0.1, constant=4.0)
-    assert rank({"wide": wide, "sharp": sharp, "other": other}) == {"sharp": 1, "other": 2, "wide": 3}
+# --- ranks ---
 
 
-def test_overlapping_intervals_of_exponentials_rank_by_evaluations_to_the_hardest_target():
-    late = standing("exponential", 1.0, 0.1, constant=1e-9, reached=(10.0, 90.0, math.inf))
-    soon = standing("exponential", 0.95, 0.1, constant=1e9, reached=(50.0, 80.0, 200.0))
-    assert rank({"late": late, "soon": soon}) == {"soon": 1, "late": 2}
-    unfinished = standing("exponential", 1.02, 0.1, reached=(10.0, 70.0, math.inf))
-    assert rank({"late": late, "unfinished": unfinished}) == {"unfinished": 1, "late": 2}
+def test_ranks_count_who_is_ahead():
+    names = ["a", "b", "c", "d"]
+    assert rank(names, []) == dict.fromkeys(names, 1)
+    assert rank(names, [("a", "b"), ("a", "c"), ("a", "d"), ("b", "d"), ("c", "d")]) == {"a": 1, "b": 2, "c": 2, "d": 4}
 
 
-def test_a_chain_of_overlaps_is_one_group_and_a_gap_begins_the_next():
-    chain = {
-        "a": standing("power", 3.0, 0.1, constant=3.0),
-        "b": standing("power", 2.85, 0.1, constant=2.0),
-        "c": standing("power", 2.7, 0.1, constant=1.0),  # overlaps b, not a
-        "d": standing("power", 2.4, 0.1, constant=0.1),
-    }
-    assert rank(chain) == {"c": 1, "b": 2, "a": 3, "d": 4}
+def test_a_better_one_has_the_smaller_rank_whoever_else_ties():
+    # b beats c; x and y beat b and tie with c: counting direct separations alone would put c first.
+    assert rank(["b", "c", "x", "y"], [("b", "c"), ("x", "b"), ("y", "b")]) == {"x": 1, "y": 1, "b": 3, "c": 4}
 
 
-@given(st.permutations(["a", "b", "c", "d", "e"]))
-def test_ranks_do_not_depend_on_the_order_of_the_suite(names):
-    table = {
-        "a": standing("power", 3.0, 0.1, constant=3.0),
-        "b": standing("power", 2.85, 0.1, constant=2.0),
-        "c": standing("exponential", 0.1, 0.01),
-        "d": standing("undecided"),
-        "e": standing("power", 1.0, 0.1, constant=0.1),
-    }
-    assert rank({name: table[name] for name in names}) == {"c": 1, "b": 2, "a": 3, "e": 4, "d": 5}
+def test_in_a_circle_the_last_separation_is_left_out():
+    assert rank(["a", "b", "c"], [("a", "b"), ("b", "c"), ("c", "a")]) == {"a": 1, "b": 2, "c": 3}
+    assert rank(["a", "b", "c"], [("c", "a"), ("b", "c"), ("a", "b")]) == {"b": 1, "c": 2, "a": 3}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=15))
+def test_ranks_respect_every_separation_outside_circles(drawn):
+    forward = [tuple(sorted(pair)) for pair in drawn if pair[0] != pair[1]]  # no circle among sorted pairs
+    ranks = rank("abcdef", forward)
+    assert all(ranks[better] < ranks[worse] for better, worse in forward)
+    assert rank("fedcba", forward[::-1]) == ranks
+    assert all(1 <= place <= 6 for place in ranks.values())
+
+
+def test_ties_are_written():
+    assert write_places([1, 2, 2, 4]) == ["1", "2=", "2=", "4"]
+    assert write_places([1.0, math.nan]) == ["1", "–"]
 
 
 def test_evaluations_to_targets():

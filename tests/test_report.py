@@ -7,7 +7,7 @@ import matplotlib.colors as colors
 import numpy as np
 import pandas as pd
 import pytest
-from report_tables import PROBLEMS, make_suite
+from report_tables import OPTIMIZERS, PROBLEMS, make_suite
 
 from bench_ovp.report import draw_report
 from bench_ovp.report.chart import save_chart
@@ -170,6 +170,14 @@ def test_failures_are_counted(suite):
     assert "Of 144 runs 1 failed, 1 timed out and 1 degenerated" in tell(suite)
     fine = suite._replace(runs=suite.runs.assign(status="ok"))
     assert "runs 1 failed" not in tell(fine)
+
+
+def test_ties_are_marked(suite):
+    ranking = suite.ranking.assign(decided_by="constant")
+    ranking.loc[ranking["problem"] == EXACT, "rank"] = 1
+    text = render_page(read(suite._replace(ranking=ranking)), [])
+    assert text.count(">1=</td>") == len(OPTIMIZERS)
+    assert 'title="behind the one ahead by constant"' in text
 
 
 # --- labels ---

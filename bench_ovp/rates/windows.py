@@ -112,11 +112,12 @@ def append(rows: Array, columns: Index, k: int, first: int, last: int, r: Array,
             x[j] = rows[i, columns[j]]
         x[k] = rows[i, target]
         for j in range(k):
-            d = math.sqrt(r[j, j] * r[j, j] + x[j] * x[j])
-            if d == 0.0:
+            square = r[j, j] * r[j, j] + x[j] * x[j]
+            if square == 0.0:
                 continue
-            c, s = r[j, j] / d, x[j] / d
-            r[j, j] = d
+            over = 1.0 / math.sqrt(square)
+            c, s = r[j, j] * over, x[j] * over
+            r[j, j] = square * over
             for b in range(j + 1, k + 1):
                 h = r[j, b]
                 r[j, b] = c * h + s * x[b]

@@ -1,7 +1,10 @@
 """The report: figures and a page drawn from tables. It runs nothing and knows no plug-in by name."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -9,6 +12,9 @@ from .chart import FORMATS, save_chart, write_atomically
 from .figures import list_charts
 from .page import render_page
 from .tables import gather
+
+if TYPE_CHECKING:
+    from ..reasons import Reasons
 
 __all__ = ["draw_report"]
 
@@ -19,6 +25,7 @@ def draw_report(
     runs: pd.DataFrame,
     ranking: pd.DataFrame,
     provenance: dict[str, Any],
+    reasons: Sequence[Reasons] = (),
 ) -> Path:
     """Draw every figure and the page of a suite, complete or not.
 
@@ -27,6 +34,7 @@ def draw_report(
         traces, runs, ranking: the tables of the suite. Columns may be missing, tables empty.
         provenance: suite, suite_file, started, finished, versions, machine, git, missing, problems,
             optimizers, clocks; each of them optional.
+        reasons: why each pair has its law.
     Returns:
         The path of the page.
     """
@@ -40,5 +48,5 @@ def draw_report(
         if path.suffix in FORMATS and path.name not in current:
             path.unlink()
     page = folder / "report.html"
-    write_atomically(page, render_page(tables, drawn).encode())
+    write_atomically(page, render_page(tables, drawn, reasons).encode())
     return page

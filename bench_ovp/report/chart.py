@@ -1,10 +1,12 @@
 """A chart: what it shows, how to read it, the numbers behind it, and how to draw it."""
 
+import html
 import io
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -16,6 +18,7 @@ from .style import RC
 
 PNG_DPI = 220
 FORMATS = (".svg", ".png", ".csv")
+LETTER = re.compile(r'<tspan x="([^" ]*)"( y="[^"]*" style="[^"]*")>([^<]*)</tspan>\n?')
 
 
 class Chart(NamedTuple):
@@ -30,7 +33,7 @@ class Chart(NamedTuple):
 
 
 def render(figure: Figure, kind: str) -> bytes:
-    """A figure as SVG or PNG, without a date: equal figures, equal bytes."""
+    """A figure as SVG, PNG or PDF, without a date: equal figures, equal bytes."""
     if engine := figure.get_layout_engine():
         engine.execute(figure)
         figure.set_layout_engine(None)  # or every `savefig` would draw once more, to lay out anew
@@ -38,9 +41,40 @@ def render(figure: Figure, kind: str) -> bytes:
     if kind == "png":
         figure.savefig(buffer, format="png", dpi=PNG_DPI, metadata={"Software": None})
         return buffer.getvalue()
+    if kind == "pdf":
+        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+        return buffer.getvalue()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     # Coordinates to 0.01 point halve the size.
     return re.sub(r'(?<= d=")[^"]+', shorten_path, buffer.getvalue().decode()).encode()
+
+
+def compact(svg: bytes) -> bytes:
+    """An SVG in half the bytes, without what only editors need; to be embedded as an image of its own."""
+    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg.decode(), flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    text = re.sub(r' transform="rotate\(-?0 [^"]*"', "", re.sub(r"\s*\n\s*", "\n", text))
+    text = re.sub(r'(?<= [xy]=")(-?\d+\.\d\d)\d+', r"\1", text)
+    text = re.sub(f"(?:{LETTER.pattern})+", join_letters, text)
+    names = {name: f"i{place}" for place, name in enumerate(dict.fromkeys(re.findall(r' id="([^"]+)"', text)))}
+    text = re.sub(r'(?<= id=")[^"]+|(?<=url\(#)[^)]+|(?<=href="#)[^"]+', lambda found: names[found[0]], text)
+    styles = {style: f"c{place}" for place, style in enumerate(dict.fromkeys(re.findall(r' style="([^"]*)"', text)))}
+    text = re.sub(r' style="([^"]*)"', lambda found: f' class="{styles[found[1]]}"', text)
+    rules = "".join(f".{name}{{{style}}}" for style, name in styles.items())
+    return text.replace("</style>", f"{rules}</style>", 1).encode()
+
+
+def join_letters(run: re.Match[str]) -> str:
+    """Letters of a formula that share a line and a style as one element with a list of places."""
+    joined: list[list[str]] = []
+    for place, style, letter in LETTER.findall(run[0]):
+        single = len(html.unescape(letter)) == 1 and not letter.isspace()
+        if joined and single and joined[-1][1] == style:
+            joined[-1][0] += f" {place}"
+            joined[-1][2] += letter
+        else:
+            joined.append([place, style, letter])
+    return "".join(f'<tspan x="{places}"{style}>{letters}</tspan>' for places, style, letters in joined)
 
 
 def shorten_path(path: re.Match[str]) -> str:
@@ -60,9 +94,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def save_chart(chart: Chart, folder: Path) -> tuple[bytes, bytes]:
     """Write a chart as .svg, .png and .csv; return it as SVG at double and at single column width."""
-    with mpl.rc_context(cast(Any, RC)), warnings.catch_warnings():
-        # A label may be in any script; a font that lacks it is no reason to lose the figure.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    with drawing():
         wide = chart.draw(False)
         svg, png = render(wide, "svg"), render(wide, "png")
         narrow = render(chart.draw(True), "svg")
@@ -70,3 +102,19 @@ def save_chart(chart: Chart, folder: Path) -> tuple[bytes, bytes]:
     write_atomically(folder / f"{chart.name}.png", png)
     write_atomically(folder / f"{chart.name}.csv", chart.data.to_csv(index=False).encode())
     return svg, narrow
+
+
+def save_figure(chart: Chart, path: Path) -> None:
+    """Write a chart at double width as one file, in the format that its name ends in."""
+    with drawing():
+        image = render(chart.draw(False), path.suffix[1:])
+    write_atomically(path, image)
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw in the look of the report."""
+    with mpl.rc_context(cast(Any, RC)), warnings.catch_warnings():
+        # A label may be in any script; a font that lacks it is no reason to lose the figure.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield

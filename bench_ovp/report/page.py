@@ -1,23 +1,34 @@
 """The page: one self-contained HTML file, from tables, findings and drawn charts."""
 
+from __future__ import annotations
+
 import base64
 import re
-from typing import Any
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ..ranking import write_places
 from .chart import Chart
+from .figures.explanation import CAPTION, describe_chart, sketch
 from .findings import write_findings
 from .labels import count_decimals, write_law, write_number, write_theory
 from .style import LAWS
 from .tables import FAILURES, TARGET, Tables, list_rows
+from .why import HEADINGS, list_contenders, write_reasons
+
+if TYPE_CHECKING:
+    from ..reasons import Reasons
 
 PROVENANCE = [*("suite_file", "started", "finished", "versions", "machine", "git", "missing")]
 PROVENANCE += ["sources", "plugins", "problems", "optimizers"]
 ROOM = 3.4e6  # bytes of SVG, 4.5 MB embedded; a larger suite does without the narrow figures
+MOST_SKETCHES = 60  # pairs whose reasons are drawn: each is 0.2 s and 30 kB
 CLOSE = 1e-3  # norms below it are told of
 Drawn = list[tuple[Chart, bytes, bytes]]  # each with its SVG at double and at single column width
 
@@ -45,8 +56,9 @@ def list_ranking(tables: Tables) -> list[dict[str, Any]]:
     frame = tables.ranking.assign(
         place=tables.ranking["problem"].map({label: place for place, label in enumerate(tables.problems)})
     ).sort_values(["place", "rank"], kind="stable")
+    places = [text for _, ranks in frame.groupby("place")["rank"] for text in write_places(ranks)]
     rows = []
-    for row in list_rows(frame):
+    for row, place in zip(list_rows(frame), places, strict=True):
         law, value = row["law"], row["value"]
         decimals = count_decimals(value, row["low"], row["high"]) if np.isfinite(value) else 2
         theory = write_theory(row["theory_law"], row["theory_value"]) if row["theory_law"] else ""
@@ -55,6 +67,8 @@ def list_ranking(tables: Tables) -> list[dict[str, Any]]:
                 "problem": row["problem"],
                 "optimizer": row["optimizer"],
                 "rank": row["rank"],
+                "rank_text": place,
+                "decided_by": row["decided_by"],
                 "law": law if law in LAWS else "undecided",
                 "formula": write_law(law, value, row["low"], row["high"]),
                 "law_order": (order.index(law) if law in order else 9) * 1e6 - np.nan_to_num(value),
@@ -116,6 +130,29 @@ def list_limits(tables: Tables) -> list[str]:
     return told
 
 
+def list_reasons(reasons: Sequence[Reasons], suite: str) -> list[dict[str, Any]]:
+    """Why each pair has its law: sentences, evidence, and the figure or, for many pairs, the command that draws it."""
+    rows = []
+    for place, pair in enumerate(reasons, start=1):
+        chart = describe_chart(pair)
+        told = "bench-ovp", "explain", f"results/{suite}", pair.problem, pair.optimizer
+        rows.append(
+            {
+                "anchor": f"why-{place}",
+                "problem": pair.problem,
+                "optimizer": pair.optimizer,
+                "law": pair.standing["law"],
+                "sentences": write_reasons(pair),
+                "contenders": list_contenders(pair),
+                "title": chart[0],
+                "alt": chart[1],
+                "svg": sketch(pair) if len(reasons) <= MOST_SKETCHES else None,
+                "command": shlex.join(told),
+            }
+        )
+    return rows
+
+
 def show(value: Any) -> str:
     """A value of the provenance, flat."""
     if isinstance(value, dict):
@@ -127,7 +164,7 @@ def show(value: Any) -> str:
     return "unknown" if value is None else str(value)
 
 
-def render_page(tables: Tables, drawn: Drawn) -> str:
+def render_page(tables: Tables, drawn: Drawn, reasons: Sequence[Reasons] = ()) -> str:
     """The whole page."""
     environment = Environment(
         loader=PackageLoader("bench_ovp.report"),
@@ -138,16 +175,22 @@ def render_page(tables: Tables, drawn: Drawn) -> str:
     )
     environment.filters |= {"powers": set_powers, "count": write_count, "embed": embed, "show": show}
     provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
+    why = list_reasons(reasons, provenance["suite"])
+    size = sum(len(wide) + len(narrow) for _, wide, narrow in drawn) + sum(len(pair["svg"] or b"") for pair in why)
     return environment.get_template("report.html.j2").render(
         tables=tables,
         provenance=provenance,
         findings=write_findings(tables),
         charts=drawn,
-        has_narrow=sum(len(wide) + len(narrow) for _, wide, narrow in drawn) < ROOM,
+        has_narrow=size < ROOM,
         ranking=list_ranking(tables),
         sources=[source for source in tables.ranking["theory_source"].unique() if source],
         targets=[name.removeprefix(TARGET) for name in tables.targets],
         failures=list_failures(tables),
         limits=list_limits(tables),
         laws=LAWS,
+        why=why,
+        anchors={(pair["problem"], pair["optimizer"]): pair["anchor"] for pair in why},
+        evidence=HEADINGS,
+        reading=CAPTION,
     )

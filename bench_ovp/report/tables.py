@@ -24,6 +24,7 @@ RUNS |= {"iterations": float, "evaluations": float, "seconds": float, "law_reaso
 RANKING = {"problem": str, "optimizer": str, "rank": float, "law": str}
 RANKING |= dict.fromkeys(("value", "low", "high", "constant", "share"), float)
 RANKING |= {"theory_law": str, "theory_value": float, "theory_source": str, "seeds": float}
+RANKING |= {"decided_by": str, "laws": str}
 TARGET = "evaluations_to_"
 
 

@@ -1,0 +1,65 @@
+"""The law of a run on another clock: per iteration, or per evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .problems import Array
+from .rates import Rate, fit_rate
+from .trace import Run
+
+CLOCKS = ("time", "iteration", "evaluations")
+STEADY = 1e-6  # relative; a clock that strays further from being proportional to time is fitted anew
+
+
+def scale_rate(rate: Rate, ticks: float) -> Rate:
+    """The same law on a clock that shows `ticks` units per unit of time.
+
+    C t^−p = C ticks^p X^−p and C e^(−c t) = C e^(−(c/ticks) X), with X = ticks·t.
+    """
+    moved = replace(rate, start=rate.start * ticks, end=rate.end * ticks)
+    if rate.law == "exponential":
+        return replace(moved, value=rate.value / ticks, low=rate.low / ticks, high=rate.high / ticks)
+    if rate.law == "power":
+        # Each bound of the constant goes with the value: their errors rise and fall together.
+        factor = ticks**rate.value
+        return replace(
+            moved,
+            constant=rate.constant * factor,
+            constant_low=rate.constant_low * factor,
+            constant_high=rate.constant_high * factor,
+        )
+    return moved
+
+
+def read_clock(run: Run, rate: Rate, clock: str, floor: float = 0.0, rtol: float = 0.0) -> Rate:
+    """The law of a run on `clock`, from its law in time.
+
+    Converted where the clock is proportional to time over the window of the law, fitted anew elsewhere.
+
+    Args:
+        run: of a method that has this clock; a flow has no iterations.
+        rate: in time.
+        clock: one of CLOCKS.
+        floor, rtol: errors of the loss, as for `fit_rate`.
+    """
+    if clock == "time" or rate.law == "diverged" or not run.rows:
+        return rate
+    shown = np.asarray(run.rows[clock])
+    ticks = _find_ticks(np.asarray(run.rows["time"]), shown, rate)
+    if ticks is not None:
+        return scale_rate(rate, ticks)
+    kept = np.append(shown[1:] > shown[:-1], True)  # of records at one reading the last
+    return fit_rate(shown[kept], np.asarray(run.rows["loss"])[kept], floor=floor, rtol=rtol)
+
+
+def _find_ticks(time: Array, shown: Array, rate: Rate) -> float | None:
+    """Units of a clock per unit of time over the window of the law, or None where they change."""
+    inside = (time > 0) & ~(time < rate.start * (1 - STEADY)) & ~(time > rate.end * (1 + STEADY))
+    if not inside.any():
+        return None
+    ticks = shown[inside] / time[inside]
+    last = float(ticks[-1])
+    return last if last > 0 and np.all(np.abs(ticks / last - 1) <= STEADY) else None

@@ -1,0 +1,132 @@
+"""The contests of a suite: each problem's optimizers compared and ranked, on each clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .clocks import CLOCKS, read_clock
+from .comparison import CRITERIA, Comparison, Course, Entrant, compare_all
+from .optimizers import DriverMethod
+from .problems import Array
+from .ranking import TARGETS, Fitted, Standing, evaluations_to, rank, summarise
+from .rates import Rate
+from .trace import Run, Trace
+
+
+class Contest(NamedTuple):
+    """One problem on one clock.
+
+    Args:
+        problem: its label.
+        clock: "time", "iteration" or "evaluations"; methods without such a clock are not in it.
+        standings, ranks: by the optimizer's label.
+        comparisons: by pair of labels.
+    """
+
+    problem: str
+    clock: str
+    standings: dict[str, Standing]
+    comparisons: dict[tuple[str, str], Comparison]
+    ranks: dict[str, int]
+
+    def decided_by(self, optimizer: str) -> str:
+        """What separates an optimizer from the last of those ahead of it; "" if none is."""
+        ahead = {}
+        for (one, other), found in self.comparisons.items():
+            if optimizer in (one, other) and found.better == (-1 if optimizer == one else 1):
+                ahead[other if optimizer == one else one] = found.by
+        return ahead[max(ahead, key=self.ranks.__getitem__)] if ahead else ""
+
+
+def hold_contests(entries: Sequence[tuple[Trace, Sequence[Rate]]]) -> list[Contest]:
+    """Every problem on every clock, in the order of `entries`.
+
+    Args:
+        entries: a trace with its runs' laws in time, for each pair.
+    """
+    problems: dict[str, list[tuple[Trace, Sequence[Rate]]]] = {}
+    for trace, rates in entries:
+        problems.setdefault(trace.problem.label, []).append((trace, rates))
+    contests = []
+    for problem, group in problems.items():
+        for clock in CLOCKS:
+            entrants = {trace.optimizer.label: enter(trace, rates, clock) for trace, rates in group}
+            here = {label: entrant for label, entrant in entrants.items() if entrant is not None}
+            comparisons = compare_all(here, "iterations" if clock == "iteration" else "evaluations")
+            ranks = rank(list(here), list_separations(comparisons))
+            standings = {label: entrant.standing for label, entrant in here.items()}
+            contests.append(Contest(problem, clock, standings, comparisons, ranks))
+    return contests
+
+
+def list_separations(comparisons: Mapping[tuple[str, str], Comparison]) -> list[tuple[str, str]]:
+    """(better, worse) of the pairs that are no tie: by criterion, then the surest first, whatever their order."""
+    found = []
+    for (one, other), told in comparisons.items():
+        if told.better:
+            pair = (one, other) if told.better > 0 else (other, one)
+            sure = (-1.0, 0.0) if math.isnan(told.p) else (told.p_holm, told.p)
+            found.append((CRITERIA.index(told.by), *sure, pair))
+    return [pair for *_, pair in sorted(found)]
+
+
+def enter(trace: Trace, rates: Sequence[Rate], clock: str) -> Entrant | None:
+    """A pair's standing and runs on a clock; None where its method has no such clock."""
+    method = trace.optimizer.method
+    if (clock == "iteration" and method.clock == "time") or not trace.runs:
+        return None
+    floor, rtol = trace.problem.resolution, method.rtol if isinstance(method, DriverMethod) else 0.0
+    fitted, courses = [], []
+    for run, rate in zip(trace.runs, rates, strict=True):
+        there = read_clock(run, rate, clock, floor, rtol)
+        reached = evaluations_to(run.rows["loss"], run.rows["evaluations"]) if run.rows else (np.inf,) * len(TARGETS)
+        fitted.append(Fitted(run.status, there, reached))
+        courses.append(read_course(run, there, clock))
+    return Entrant(summarise(fitted), tuple(courses))
+
+
+def read_course(run: Run, rate: Rate, clock: str) -> Course:
+    """A run as comparisons read it: efforts are iterations on that clock, and evaluations on the others."""
+    never = (np.nan,) * len(TARGETS)
+    if not run.rows:
+        return Course(run.seed, run.status, rate, np.zeros(0), np.zeros(0), never, never, -np.inf)
+    loss, position = np.asarray(run.rows["loss"]), np.asarray(run.rows[clock])
+    effort = np.asarray(run.rows["iteration" if clock == "iteration" else "evaluations"])
+    kept = (position > 0) & (loss > 0) & np.isfinite(loss)
+    if rate.law == "power":
+        kept &= ~(position > rate.end * (1 + 1e-9))
+    kept[:-1] &= position[1:] > position[:-1]  # of records at one reading the last
+    reached, spacing = find_efforts(loss, effort)
+    last = float(effort[-1])
+    watched = float(np.log(last)) if last > 0 else -np.inf
+    return Course(run.seed, run.status, rate, np.log(position[kept]), np.log(loss[kept]), reached, spacing, watched)
+
+
+def find_efforts(loss: Array, effort: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """log effort to each of TARGETS, straight in both logs between two records, and how far these are apart.
+
+    NaN where a target was not reached.
+    """
+    reached, spacing = [], []
+    for target in TARGETS:
+        below = np.flatnonzero(loss <= target)
+        if not len(below):
+            reached.append(np.nan)
+            spacing.append(np.nan)
+            continue
+        at = int(below[0])
+        after = float(np.log(max(effort[at], 0.5)))  # nothing was charged yet: less than one
+        if at == 0 or not np.isfinite(loss[at - 1]):
+            reached.append(after)
+            spacing.append(0.0)
+            continue
+        before = float(np.log(max(effort[at - 1], 0.5)))
+        drop = np.log(loss[at - 1]) - np.log(max(loss[at], 1e-300))
+        share = (np.log(loss[at - 1]) - np.log(target)) / drop
+        reached.append(before + float(share) * (after - before))
+        spacing.append(after - before)
+    return tuple(reached), tuple(spacing)

@@ -1,0 +1,139 @@
+"""Why a pair has its law: one seed that speaks for all, explained, and what the others say."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError
+from .optimizers import Optimizer
+from .problems import Problem
+from .rates import Rate
+from .suite import matches
+from .trace import Run, Trace
+from .work import known_errors
+
+if TYPE_CHECKING:
+    from .plan import Cell
+    from .rates.explanation import Explanation
+
+NAMED = 6  # labels that a message lists
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What speaks for the law of a pair.
+
+    Args:
+        problem, optimizer: labels.
+        standing: the pair's row of the ranking.
+        rates: the law of every seed that has run.
+        seed: the one that is explained.
+        chosen: why that one, in words.
+        explanation: of its curve; None where it left no trace.
+        missing: seeds of the suite that have not run.
+    """
+
+    problem: str
+    optimizer: str
+    standing: Mapping[str, Any]
+    rates: Mapping[int, Rate]
+    seed: int
+    chosen: str
+    explanation: Explanation | None
+    missing: int = 0
+
+    @property
+    def rate(self) -> Rate:
+        """The law of the seed that is explained."""
+        return self.rates[self.seed]
+
+
+def give_reasons(
+    trace: Trace, rates: Sequence[Rate], standing: Mapping[str, Any], seed: int | None = None, missing: int = 0
+) -> Reasons:
+    """Explain a pair.
+
+    Args:
+        trace, rates: its runs, at least one, and their laws.
+        standing: its row of the ranking.
+        seed: to explain; the one in the middle, if None.
+        missing: seeds that have not run.
+    Errors:
+        InputError: that seed has not run.
+    """
+    runs = {run.seed: run for run in trace.runs}
+    laws = {run.seed: rate for run, rate in zip(trace.runs, rates, strict=True)}
+    if seed is None:
+        seed, chosen = choose_seed(laws, standing["law"])
+    elif seed in laws:
+        chosen = "it was asked for"
+    else:
+        raise InputError(f"--seed {seed}: no run of that seed is stored; there are {_some(map(str, sorted(laws)))}")
+    explanation = _explain(runs[seed], laws[seed], trace.problem, trace.optimizer)
+    labels = trace.problem.label, trace.optimizer.label
+    return Reasons(*labels, standing, laws, seed, chosen, explanation, missing)
+
+
+def choose_seed(rates: Mapping[int, Rate], law: str) -> tuple[int, str]:
+    """The seed whose value is the median among those of `law`, and why it; the smallest of several."""
+    own = {seed: rate.value for seed, rate in rates.items() if rate.law == law}
+    known = {seed: value for seed, value in own.items() if value == value}
+    if known:
+        middle = {statistics.median_low(known.values()), statistics.median_high(known.values())}
+        seed = min(seed for seed, value in known.items() if value in middle)
+        return seed, f"its value is the median of the {len(known)} that follow the law of the pair"
+    if own:
+        return min(own), "it is the first that follows the law of the pair"
+    return min(rates), "it is the first, and no seed follows the law of the pair"
+
+
+def find_label(kind: str, wanted: str, labels: Iterable[str]) -> str:
+    """The one label that `wanted` is, matches as a glob, or begins.
+
+    Errors:
+        InputError: none, or more than one.
+    """
+    known = list(dict.fromkeys(labels))
+    ways = ([label for label in known if way(label)] for way in _ways(wanted))
+    found = next(filter(None, ways), [])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{kind} {wanted!r} is ambiguous: {_some(found)}; give more of the label")
+    raise InputError(f"no {kind} is called {wanted!r}; there are {_some(known)}")
+
+
+def find_cell(cells: Sequence[Cell], problem: str, optimizer: str) -> Cell:
+    """The cell of a pair; each label as for `find_label`.
+
+    Errors:
+        InputError: none, or more than one.
+    """
+    problem = find_label("problem", problem, (cell.problem_label for cell in cells))
+    optimizer = find_label("optimizer", optimizer, (cell.optimizer_label for cell in cells))
+    return next(c for c in cells if (c.problem_label, c.optimizer_label) == (problem, optimizer))
+
+
+def _ways(wanted: str) -> Sequence[Any]:
+    return wanted.__eq__, lambda label: matches(wanted, label), lambda label: label.startswith(wanted)
+
+
+def _some(names: Iterable[str]) -> str:
+    told = list(names)
+    more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
+    return ", ".join(told[:NAMED]) + more
+
+
+def _explain(run: Run, rate: Rate, problem: Problem, optimizer: Optimizer) -> Explanation | None:
+    from .rates.explanation import explain  # numba: only where a curve is fitted
+
+    if not run.rows:
+        return None
+    floor, rtol = known_errors(problem, optimizer)
+    found = explain(run.rows["time"], run.rows["loss"], floor=floor, rtol=rtol)
+    if run.status == "diverged":  # known from the run, whatever its last finite losses look like
+        return replace(found, rate=rate, weighing=None)
+    return found
