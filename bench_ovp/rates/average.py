@@ -25,6 +25,7 @@ Index = NDArray[np.int64]
 # forgiven: the verdict averages over the last three. The first, by the windows it has to give
 # up, tells whether the curve has structure that no model has.
 TOLERANCES = np.array([1e-5, 3e-4, 1e-3, 4e-3])
+DROWNED = 20.0  # where noise is this many times the largest tolerance, all tolerances say the same
 STRUCTURE = 0.006  # relative sd that unexplained structure puts on a value read off 3 decades
 PREFACTOR = 0.1  # sd of an unseen change of an exponential's log prefactor over the window
 PLAIN = 0.5  # share of the distance to the plain law on its own best windows, in the sd
@@ -36,6 +37,7 @@ class Fits(NamedTuple):
 
     model: Index
     start: Index  # of the window, in blocks
+    lane: Index  # its tolerance
     weight: Array
     vote: Index
     value: Array  # per log u for a power, per u for an exponential
@@ -76,20 +78,21 @@ def weigh(sample: Sample) -> Average:
     by_column = np.ascontiguousarray(values.T)
     sweep(rows, lib.index, lib.size, lib.log_prior, log_weight)
 
+    told = (LANES - 1,) if sample.sigma.min() > DROWNED * TOLERANCES[-1] else range(1, LANES)
     fits, plain, reach = [], [], []
     for lane in range(LANES):
         model, start, weight = _likely(log_weight[lane])
         reach.append(float(weight @ sample.s[start] / weight.sum()))
-        if lane == 0:
+        if lane not in told:
             continue
         row = np.ascontiguousarray(rows[:, :, lane])
-        fits.append(_judged(lib, row, by_column, slopes, sample, model, start, weight))
+        fits.append(_judged(lib, row, by_column, slopes, sample, lane, model, start, weight))
         for law in lib.plain:
             if not np.isfinite(log_weight[lane, law]).any():
                 continue
             _, start, weight = _likely(log_weight[lane, law : law + 1])
             model = np.full(start.size, law)
-            plain.append(_judged(lib, row, by_column, slopes, sample, model, start, weight))
+            plain.append(_judged(lib, row, by_column, slopes, sample, lane, model, start, weight))
     together = _joined(fits)
     shares = np.bincount(together.vote, weights=together.weight, minlength=len(LAWS)).astype(np.float64)
     alone = _joined(plain) if plain else together._replace(weight=np.zeros(together.weight.size))
@@ -143,6 +146,7 @@ def _judged(
     values: Array,
     slopes: Array,
     sample: Sample,
+    lane: int,
     model: Index,
     start: Index,
     weight: Array,
@@ -154,7 +158,7 @@ def _judged(
         model, start, vote, numbers, doubt,
     )  # fmt: skip
     weight = weight * np.exp(-doubt)
-    return Fits(model, start, weight / weight.sum(), vote, *numbers)
+    return Fits(model, start, np.full(model.size, lane), weight / weight.sum(), vote, *numbers)
 
 
 def _joined(parts: list[Fits]) -> Fits:

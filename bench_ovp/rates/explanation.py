@@ -153,7 +153,7 @@ def explain(time: ArrayLike, loss: ArrayLike, *, floor: float = 0.0, rtol: float
 
 
 def _weighing(rate: Rate, sample: Sample, average: Average, read: int) -> Weighing:
-    fits, lanes = average.fits, _lanes(average.fits)
+    fits = average.fits
     law = int(np.argmax(average.shares))
     curves = _Curves(sample)
     voters = _select(fits, fits.vote == law)
@@ -166,22 +166,20 @@ def _weighing(rate: Rate, sample: Sample, average: Average, read: int) -> Weighi
         read - int(sample.u.size),
         {name: float(share) for name, share in zip(LAWS, average.shares, strict=True)},
         _contenders(fits, sample),
-        _leader(fits, lanes, law, sample, curves),
-        _rival(fits, lanes, law, sample, curves),
+        _leader(fits, law, sample, curves),
+        _rival(fits, law, sample, curves),
         _sources(average, voters, law, sample) if math.isfinite(rate.value) else {},
     )
 
 
-def _leader(fits: Fits, lanes: Index, law: int, sample: Sample, curves: _Curves) -> Fit:
+def _leader(fits: Fits, law: int, sample: Sample, curves: _Curves) -> Fit:
     """The mean of the fits for a law; fits that name none have nothing in common, and the best speaks."""
     votes = np.flatnonzero(fits.vote == law)
     if LAWS[law] == "undecided":
         votes = votes[[np.argmax(fits.weight[votes])]]
     voters = _select(fits, votes)
     best = int(voters.model[np.argmax(voters.weight)])
-    return Fit(
-        library().models[best].name, LAWS[law], _mean_start(voters, sample), *curves.mixture(voters, lanes[votes])
-    )
+    return Fit(library().models[best].name, LAWS[law], _mean_start(voters, sample), *curves.mixture(voters))
 
 
 def _select(fits: Fits, which: NDArray[Any]) -> Fits:
@@ -191,14 +189,6 @@ def _select(fits: Fits, which: NDArray[Any]) -> Fits:
 def _mean_start(fits: Fits, sample: Sample) -> float:
     """Where the windows of fits begin, in t; the mean is one of log t."""
     return sample.time * math.exp(np.average(sample.s[fits.start], weights=fits.weight))
-
-
-def _lanes(fits: Fits) -> Index:
-    """The tolerance of every fit: they follow one another, and each has the same share of the weight."""
-    count = LANES - 1
-    place = (np.cumsum(fits.weight) - 0.5 * fits.weight) / fits.weight.sum()
-    lanes: Index = 1 + np.minimum((place * count).astype(np.int64), count - 1)
-    return lanes
 
 
 def _contenders(fits: Fits, sample: Sample) -> tuple[Contender, ...]:
@@ -235,13 +225,13 @@ def _sources(average: Average, voters: Fits, law: int, sample: Sample) -> dict[s
     return {name: part / sum(parts.values()) for name, part in parts.items()}
 
 
-def _rival(fits: Fits, lanes: Index, law: int, sample: Sample, curves: _Curves) -> Fit | None:
+def _rival(fits: Fits, law: int, sample: Sample, curves: _Curves) -> Fit | None:
     """The best fit that says something else; where none has weight, a plain law on its own best window."""
     lib, reference = library(), int(fits.model[np.argmax(fits.weight)])
     others = np.flatnonzero(fits.vote != law)
     if fits.weight[others].sum() >= HEARD:
         i = others[np.argmax(fits.weight[others])]
-        model, start, lane, says = int(fits.model[i]), int(fits.start[i]), int(lanes[i]), LAWS[fits.vote[i]]
+        model, start, lane, says = int(fits.model[i]), int(fits.start[i]), int(fits.lane[i]), LAWS[fits.vote[i]]
         weight = curves.best(model, lane)[1]
     elif LAWS[law] == "stalled":  # any flat curve is also a power law with hardly an exponent
         return None
@@ -291,9 +281,9 @@ class _Curves:
         f[bad], g[bad] = NAN, NAN
         return f + self.level, g
 
-    def mixture(self, fits: Fits, lanes: Index) -> tuple[Array, Array]:
+    def mixture(self, fits: Fits) -> tuple[Array, Array]:
         """The weighted mean of fits, at each point over those whose windows hold it; a lone fit everywhere."""
-        f, g = self.of(fits.model, fits.start, lanes)
+        f, g = self.of(fits.model, fits.start, fits.lane)
         held = np.arange(f.shape[1]) >= fits.start[:, None] if fits.model.size > 1 else np.isfinite(f)
         weight = np.where(held & np.isfinite(f), fits.weight[:, None], 0.0)
         total = weight.sum(axis=0)

@@ -20,7 +20,7 @@ EXPLAINED = 0.1  # share of the scatter that may remain
 FEWEST = 14
 PERIODS = 2.5  # fewer are a bend
 DEEPEST = 0.02  # of a trough, relative to the mean; deeper ones are not trusted
-_FREQUENCIES, _WORK, _PEAKS, _STEPS = 6000, 1e6, 8, 25
+_FREQUENCIES, _WORK, _PEAKS, _STEPS = 6000, 1e6, 6, 20
 
 
 class Oscillation(NamedTuple):
