@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench_ovp.rates.models import Library, evaluate, library
 from bench_ovp.rates.sample import Sample
 from bench_ovp.rates.verdict import LAWS, SAYS_POWER, judge
-from bench_ovp.rates.windows import LANES, SLIGHT, sweep, whiten
+from bench_ovp.rates.windows import LANES, likely, sweep, whiten
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -135,9 +135,10 @@ def estimate(average: Average, law: int, sample: Sample) -> Estimate:
 
 def _likely(log_weight: Array) -> tuple[Index, Index, Array]:
     """The (model, window) pairs that matter, and their weights relative to the best."""
-    best = log_weight.max()
-    model, start = np.nonzero(log_weight > best + SLIGHT)
-    return model, start, np.exp(log_weight[model, start] - best)
+    model, start = np.empty((2, log_weight.size), dtype=np.int64)
+    weight = np.empty(log_weight.size)
+    count = likely(log_weight, model, start, weight)
+    return model[:count], start[:count], weight[:count]
 
 
 def _judged(

@@ -14,7 +14,7 @@ from bench_ovp.rates.oscillation import find_oscillation
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-MOST = 200  # points to fit; more are averaged in blocks
+MOST = 160  # points to fit; more are averaged in blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Sample:
 def prepare(curve: Curve) -> Sample:
     """The sample of a curve of at least 6 points."""
     t, y, error = curve.time, np.log(curve.loss), curve.error
-    sigma, _ = estimate_noise(np.log(t), y)
+    sigma, rho = estimate_noise(np.log(t), y)
     wave = find_oscillation(t, y, sigma)
     if wave:
         t, y = t[wave.first :], y[wave.first :] - wave.log_factor
@@ -53,7 +53,8 @@ def prepare(curve: Curve) -> Sample:
     count = np.diff(np.append(starts, t.size))
     means = _block_means(np.column_stack([np.log(u), y - level, error**2]), starts)
     s, y = means[:, 0].copy(), means[:, 1].copy()
-    sigma, rho = estimate_noise(s, y)
+    if wave or starts.size < t.size:
+        sigma, rho = estimate_noise(s, y)
     sigma = np.maximum(sigma, np.sqrt(means[:, 2] / count))
     return Sample(u, starts, s, y, sigma, rho, float(t[-1]), level, wave is not None)
 

@@ -34,7 +34,7 @@ def sweep(rows: Array, index: Index, size: Index, log_prior: Array, log_weight: 
     r = np.empty((widest, widest + 1, LANES))
     x = np.empty((widest + 1, LANES))
     norm = np.empty((widest, LANES))
-    rss, c, s = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    rss, c, s, least = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
     best = np.full(LANES, -np.inf)
     log_weight[:] = -np.inf
     for a in range(size.size):
@@ -63,21 +63,41 @@ def sweep(rows: Array, index: Index, size: Index, log_prior: Array, log_weight: 
                         h, g = r[j, b, z], x[b, z]
                         r[j, b, z] = c[z] * h + s[z] * g
                         x[b, z] = c[z] * g - s[z] * h
-            alive = False
+            alive, enough = False, points - i >= k + 2
+            if enough:
+                for z in range(LANES):
+                    least[z] = r[0, 0, z] * r[0, 0, z] - _SINGULAR * norm[0, z]
+                for j in range(1, k):
+                    for z in range(LANES):
+                        least[z] = min(least[z], r[j, j, z] * r[j, j, z] - _SINGULAR * norm[j, z])
             for z in range(LANES):
                 rss[z] += x[k, z] * x[k, z]
                 most = log_prior[a] - 0.5 * rss[z] - k
                 alive = alive or most > best[z] + SLIGHT
-                if points - i < k + 2:
-                    continue
-                singular = False
-                for j in range(k):
-                    singular = singular or r[j, j, z] * r[j, j, z] <= _SINGULAR * norm[j, z]
-                if not singular:
+                if enough and least[z] > 0.0:
                     log_weight[z, a, i] = most - i
                     best[z] = max(best[z], most - i)
             if not alive:
                 break
+
+
+@njit(cache=True)
+def likely(log_weight: Array, model: Index, start: Index, weight: Array) -> int:
+    """The (model, window) pairs that matter, sorted, with weights relative to the best; how many.
+
+    Args:
+        log_weight: shape (models, points); model, start, weight: results, long enough for all.
+    """
+    best, count = -np.inf, 0
+    for a in range(log_weight.shape[0]):
+        for i in range(log_weight.shape[1]):
+            best = max(best, log_weight[a, i])
+    for a in range(log_weight.shape[0]):
+        for i in range(log_weight.shape[1]):
+            if log_weight[a, i] > best + SLIGHT:
+                model[count], start[count], weight[count] = a, i, math.exp(log_weight[a, i] - best)
+                count += 1
+    return count
 
 
 @njit(cache=True)
