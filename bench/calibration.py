@@ -466,11 +466,15 @@ def verdict(holds: bool, told: str) -> None:
 def _share(
     what: str, outcomes: list[Outcome], noises: tuple[str, ...], law: str, least: float, needed: float = 0.0
 ) -> None:
-    """Share decided for `law` where it is visible for `least` decades; e-folds for a rate of 8 or more."""
+    """Share decided for `law` where it is visible for `least` decades; e-folds for a rate of 8 or more.
+
+    Families with noise of their own are not noise-free.
+    """
     by_family = defaultdict(list)
     for o in outcomes:
         seen = o.folds if law == "exponential" and least >= 8 else o.decades
-        if o.truth.law == law and o.noise in noises and seen >= least and o.family not in CONTROLS:
+        own = "none" in noises and (o.truth.clean or o.family in ("power_to_rounding", "exponential_floor"))
+        if o.truth.law == law and o.noise in noises and seen >= least and o.family not in CONTROLS and not own:
             by_family[o.family].append(o.law == law)
     every = [decided for group in by_family.values() for decided in group]
     share = float(np.mean(every)) if every else math.nan

@@ -252,14 +252,14 @@ def test_a_drifting_walk_in_even_time_is_no_exponential():
 @pytest.mark.parametrize("columns", [2, 3, 4])
 @pytest.mark.parametrize("points", [16, 60, 200])
 def test_walks_rarely_pass_for_noise(points, columns):
-    # what is tabulated as 1% of walks may be 2.5% here, 3 standard errors of 400 walks above
+    # what is tabulated as 0.5% of walks may be 2% here, 4 standard errors of 400 walks above
     from bench_ovp.rates.walk import could_walk
 
     x = np.linspace(-1, 1, points)
     trend = np.vander(x, columns)
     walks = np.random.default_rng(0).standard_normal((400, points)).cumsum(axis=1)
     passed = [not could_walk(x, walk, trend, np.ones(points)) for walk in walks]
-    assert np.mean(passed) <= 0.025
+    assert np.mean(passed) <= 0.02
 
 
 def test_undecided_says_what_would_settle_it():

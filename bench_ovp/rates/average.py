@@ -26,7 +26,7 @@ Index = NDArray[np.int64]
 # up, tells whether the curve has structure that no model has.
 TOLERANCES = np.array([1e-5, 3e-4, 1e-3, 4e-3])
 DROWNED = 20.0  # where noise is this many times the largest tolerance, all tolerances say the same
-STRUCTURE = 0.006  # relative sd that unexplained structure puts on a value read off 3 decades
+STRUCTURE, SEEN = 0.006, 2.85  # relative sd that unexplained structure puts on a value read off so many decades
 PREFACTOR = 0.1  # sd of an unseen change of an exponential's log prefactor over the window
 PLAIN = 0.5  # share of the distance to the plain law on its own best windows, in the sd
 HALF = 2.1  # standard deviations in half an interval: 1.96, and σ is itself estimated
@@ -113,7 +113,7 @@ def estimate(average: Average, law: int, sample: Sample) -> Estimate:
 
     structure = STRUCTURE * (1.0 if sample.oscillates else min(1.0, max(0.0, 2 * average.lost))) * value
     if law == SAYS_POWER:
-        structure *= max(1.0, (3 * math.log(10) / start) ** 2)
+        structure *= max(1.0, (SEEN * math.log(10) / -start) ** 3)
     else:
         structure = math.hypot(structure, PREFACTOR / -math.expm1(start))
     disagreement = 0.0
