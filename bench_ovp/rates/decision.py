@@ -18,6 +18,7 @@ from bench_ovp.rates.walk import could_walk, returns
 
 SURE = 0.9  # of the weight, for a verdict
 FEWEST = 8  # points
+SHORT = 24  # points of a window that say little of its noise: the whole curve is asked
 
 
 def decide(curve: Curve) -> Rate:
@@ -75,7 +76,7 @@ def _walks(average: Average, law: int, sample: Sample) -> bool:
     columns = average.columns[start:, lib.index[model, : lib.size[model]]]
     u = sample.u[sample.starts[start] :]
     clock = np.log(u) if law == SAYS_POWER else u
-    if returns(sample.s, sample.y):
+    if sample.y.size - start < SHORT and returns(sample.s, sample.y):
         return False
     return could_walk(clock, sample.y[start:], columns, sample.sigma[start:])
 
