@@ -470,7 +470,7 @@ def _share(
     least: float,
     needed: float = 0.0,
 ) -> None:
-    """Share decided for the true one of `laws` where it is visible for `least` decades; e-folds for a rate of 8 or more.
+    """Share decided for the true one of `laws`, where it is visible for `least` decades; from 8 on, for e-folds.
 
     Families with noise of their own are not noise-free.
     """

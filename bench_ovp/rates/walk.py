@@ -15,6 +15,7 @@ STEP = 7e-3  # sd of a walk's steps in log L; what walks less does not walk away
 ROUGH = 3.0  # steps this many times larger than the scatter of the curve are smooth misfit
 EVEN = 1.5  # upper over lower quartile of the spacing of a grid that is even
 FEWEST = 8
+FEW, CHOSEN = 60, 1.1  # a window and a model that were chosen to fit leave less: what is asked more of few points
 
 NEAR = 13.5  # root 1 − NEAR/N against which a trend is taken out (Elliott, Rothenberg & Stock)
 
@@ -74,7 +75,7 @@ def _returning(left: Array, steps: Array) -> float:
 
 def _quantile(points: int, columns: int) -> float:
     row = _QUANTILES[min(max(columns, 2), 4) - 2]
-    return float(np.interp(-1.0 / points, -1.0 / _POINTS, row))
+    return float(np.interp(-1.0 / points, -1.0 / _POINTS, row)) * (CHOSEN if points < FEW else 1.0)
 
 
 def returns(s: Array, y: Array) -> bool:
