@@ -28,10 +28,12 @@ class StopRule:
     Args:
         loss: a target; the run ends at the first checkpoint at or below it.
         wall: seconds of wall-clock time.
+        memory: bytes that its process may come to hold in addition.
     """
 
     loss: float | None = None
     wall: float | None = None
+    memory: int | None = None
 
 
 EARLIEST_TIME = 1e-2  # where the trace of a flow begins

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
+from pathlib import Path
 from typing import Protocol
 
 from .executors import count_jobs, kill, open_executor
+from .guard import read_deaths
 from .plan import Cell, list_tasks, weight
 from .registry import Registry
 from .store import Outcome, Store
-from .trace import failed
-from .work import describe_failure, do, fit_failed
+from .work import describe_death, describe_failure, do, fail, find_suspects, name_task
 
 TASKS_AHEAD = 2  # per worker: enough to keep it busy, few enough that Ctrl-C loses little
 KILLED = "its worker process was killed or crashed"
@@ -75,51 +77,94 @@ def run_missing(
         return broken
     costs = {id(task): cost for cost, task in tasks}
     # Closed by name: after Ctrl-C, an open stream would keep its workers for as long as the traceback lives.
-    with closing(_stream([task for _, task in tasks], count_jobs(jobs), executor, progress)) as stream:
+    told: set[str] = set()
+    with closing(_stream([task for _, task in tasks], count_jobs(jobs), executor, registry, progress)) as stream:
         for task, outcomes in stream:
             store.save(task, outcomes)
             for outcome in outcomes:
                 if outcome.run.status == "failed":
                     broken[task.key, outcome.run.seed, task.limits] = outcome
+            for line in _list_incidents(task, outcomes, registry):
+                if line not in told:
+                    told.add(line)
+                    progress.noted(line)
             remaining[task.label] -= 1
             progress.advanced(task.label, costs[id(task)], remaining[task.label] == 0)
     return broken
 
 
-def _stream(tasks: Sequence[Cell], jobs: int, name: str, progress: Progress) -> Generator[tuple[Cell, list[Outcome]]]:
-    """Outcomes of tasks as they end. A crash of a worker breaks the pool: it is opened anew, and every task that
-    was under way is tried again alone, so that the one that kills its worker is the one that fails."""
+def _list_incidents(task: Cell, outcomes: Sequence[Outcome], registry: Registry) -> list[str]:
+    """A line for each thing that a user should know of a task: what broke, and what was printed."""
+    unsound = [outcome.run for outcome in outcomes if outcome.run.status in ("failed", "timeout")]
+    lines = [f"{task.label}: {unsound[0].reason}"] if unsound else []
+    if outcomes and outcomes[0].said:
+        title = find_suspects(task, registry)[0].title
+        lines.append(f"{task.optimizer_label}: {title}, or its problem, printed: {outcomes[0].said}")
+    return lines
+
+
+Result = tuple[Cell, list[Outcome]]
+
+
+def _stream(tasks: Sequence[Cell], jobs: int, name: str, registry: Registry, progress: Progress) -> Generator[Result]:
+    """Outcomes of tasks as they end.
+
+    A crash of a worker breaks the pool, and it is opened anew. A worker that left last words is known to have died
+    of its task. Where none did, every task that was under way is tried again alone, so that the one that kills its
+    worker is the one that fails.
+    """
     queue = deque(tasks)
     suspects: deque[Cell] = deque()
     while queue or suspects:
-        pool = open_executor(name, jobs)
-        running: dict[Future[list[Outcome]], Cell] = {}
-        ahead = 1 if suspects else jobs * TASKS_AHEAD
-        try:
-            while queue or suspects or running:
-                crashed = not _fill(pool, running, suspects or queue, 1 if suspects else ahead, progress)
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    task = running.pop(future)
-                    error = future.exception()
-                    if error is None:
-                        yield task, future.result()
-                    elif isinstance(error, BrokenProcessPool):
-                        crashed = True
-                        if ahead == 1 and not running:
-                            yield task, _fail(task, KILLED)
-                        else:
-                            suspects.append(task)
-                    else:  # what `do` cannot catch: a plug-in that exits, an outcome that cannot be sent
-                        yield task, _fail(task, describe_failure(error))
-                if crashed:
-                    suspects += running.values()
-                    progress.noted("a worker process died; the tasks under way are tried again, one at a time")
-                    break
-                if ahead == 1 and not suspects and not running:
-                    break  # the suspects are through: full width again
-        finally:
-            kill(pool) if running else pool.shutdown()
+        with tempfile.TemporaryDirectory(prefix="bench-ovp-") as folder:
+            pool = open_executor(name, jobs, Path(folder))
+            running: dict[Future[list[Outcome]], Cell] = {}
+            ahead = 1 if suspects else jobs * TASKS_AHEAD
+            try:
+                while queue or suspects or running:
+                    crashed = not _fill(pool, running, suspects or queue, 1 if suspects else ahead, progress)
+                    ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                    victims = []
+                    for future in ended:
+                        task = running.pop(future)
+                        error = future.exception()
+                        if error is None:
+                            yield task, future.result()
+                        elif isinstance(error, BrokenProcessPool):
+                            crashed = True
+                            victims.append(task)
+                        else:  # what `do` cannot catch: an outcome that cannot be sent
+                            yield task, fail(task, describe_failure(error, task, registry))
+                    if crashed:
+                        victims += running.values()
+                        dead = list(_find_dead(victims, Path(folder), registry))
+                        if not dead and ahead == 1 and len(victims) == 1:
+                            dead = [(victims[0], fail(victims[0], f"{KILLED}, under {_title(victims[0], registry)}"))]
+                        yield from dead
+                        spared = [task for task in victims if all(task is not culprit for culprit, _ in dead)]
+                        if dead:
+                            queue.extendleft(spared)
+                        elif spared:
+                            suspects += spared
+                            progress.noted("a worker process died; the tasks under way are tried again, one at a time")
+                        break
+                    if ahead == 1 and not suspects and not running:
+                        break  # the suspects are through: full width again
+            finally:
+                kill(pool) if running else pool.shutdown()
+
+
+def _find_dead(victims: Iterable[Cell], folder: Path, registry: Registry) -> Generator[Result]:
+    """The tasks whose workers left last words in `folder`, with their outcomes."""
+    deaths = {death.task: death for death in read_deaths(folder)}
+    for task in victims:
+        if death := deaths.get(name_task(task)):
+            status = "timeout" if death.timed_out else "failed"
+            yield task, fail(task, describe_death(death, task, registry), status)
+
+
+def _title(task: Cell, registry: Registry) -> str:
+    return find_suspects(task, registry)[0].title
 
 
 def _fill(
@@ -138,7 +183,3 @@ def _fill(
         running[future] = task = queue.popleft()
         progress.started(task.label)
     return True
-
-
-def _fail(task: Cell, reason: str) -> list[Outcome]:
-    return [Outcome(run, fit_failed(reason), "") for run in failed(task.seeds, reason)]

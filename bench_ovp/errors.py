@@ -1,4 +1,4 @@
-"""The two errors that the host tells apart from a bug."""
+"""The errors that the host tells apart from a bug of its own."""
 
 
 class InputError(Exception):
@@ -7,3 +7,7 @@ class InputError(Exception):
 
 class Stop(Exception):
     """Raised into a driver when its run has ended; let it pass, or catch it to tidy up and return."""
+
+
+class PluginError(Exception):
+    """A plug-in does what its contract forbids; the message says what, and what it should do instead."""

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import InputError
+from .guard import share_memory
 from .work import prepare_worker
 
 NAMES = "process, serial, dask, dask://HOST:PORT"
@@ -79,12 +81,13 @@ def check_name(name: str) -> None:
         raise InputError(f"--executor {name}: unknown; known: {NAMES}")
 
 
-def open_executor(name: str, jobs: int) -> Executor:
+def open_executor(name: str, jobs: int, folder: Path) -> Executor:
     """An executor by name.
 
     Args:
         name: one of NAMES.
         jobs: number of workers, where we start them.
+        folder: where worker processes note what they are at; see `guard`.
     Errors:
         InputError: an unknown name, or dask is asked for and absent.
     """
@@ -94,7 +97,8 @@ def open_executor(name: str, jobs: int) -> Executor:
     if name == "process":
         # Spawned, not forked: a fork copies the locks of libraries that run threads.
         context = multiprocessing.get_context("spawn")
-        return WorkerPool(jobs, mp_context=context, initializer=prepare_worker)
+        bounds = (folder, share_memory(jobs))
+        return WorkerPool(jobs, mp_context=context, initializer=prepare_worker, initargs=bounds)
     return _open_dask(name.removeprefix("dask").removeprefix("://"), jobs)
 
 

@@ -36,8 +36,8 @@ class Oracle:
         self._runs = runs
 
     def charge(self, evaluations: int) -> None:
-        """Charge each run for queries that were made elsewhere, in compiled code."""
-        self._charged += evaluations * self._runs
+        """Charge for queries that were made elsewhere, in compiled code: evaluations of all runs together."""
+        self._charged += evaluations
 
     def loss(self, w: Array) -> Array:
         """The loss, shape (runs,)."""

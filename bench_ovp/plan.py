@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from .checkpoints import Horizon, StopRule
 from .optimizers import DriverMethod, Optimizer, StepMethod
 from .parameters import load_matrix
 from .problems import Problem
-from .registry import Registry
+from .registry import Plugin, Registry
 
 if TYPE_CHECKING:
     from .suite import Suite
@@ -37,6 +36,7 @@ class Cell:
         seeds: a run each.
         horizon, stop, per_decade: see `checkpoints`.
         key: digest of all that defines the numbers of one seed's trace, save the horizon and the target.
+        plugins: files of the single-file plug-ins that a worker must load.
     """
 
     problem: tuple[str, dict[str, Any]]
@@ -49,6 +49,7 @@ class Cell:
     stop: StopRule
     per_decade: int
     key: str
+    plugins: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -92,6 +93,7 @@ def list_cells(suite: Suite, registry: Registry) -> list[Cell]:
                     stop,
                     suite.per_decade,
                     cell_key(problem, optimizer, suite.per_decade, registry),
+                    tuple(str(file) for file in registry.files),
                 )
             )
     return cells
@@ -122,29 +124,29 @@ def weight(cell: Cell, problem: Problem, optimizer: Optimizer) -> float:
 
 def cell_key(problem: Problem, optimizer: Optimizer, per_decade: int, registry: Registry) -> str:
     """The digest of what defines a trace; neither seeds, horizon, paths, labels nor limits of time."""
+    foreign = optimizer.method.libraries if isinstance(optimizer.method, DriverMethod) else ()
     defines = {
         "problem": [problem.name, {k: _content(v) for k, v in problem.parameters.items()}],
         "optimizer": [optimizer.name, {k: _content(v) for k, v in optimizer.parameters.items()}],
         "per_decade": per_decade,
         "sources": [
-            source_digest(registry.module_of("problem", problem.name)),
-            source_digest(registry.module_of("optimizer", optimizer.name)),
+            source_digest(registry.plugin_of("problem", problem.name)),
+            source_digest(registry.plugin_of("optimizer", optimizer.name)),
             numerics_digest(),
         ],
-        "libraries": [version(library) for library in LIBRARIES],
+        "libraries": [version(library) for library in (*LIBRARIES, *foreign)],
     }
     return hashlib.sha256(json.dumps(defines, sort_keys=True).encode()).hexdigest()
 
 
 @cache
-def source_digest(module: str) -> str:
-    """The digest of a plug-in's source: the whole package that `module` is in, or its file."""
-    spec = importlib.util.find_spec(module.partition(".")[0])
-    if spec is None or (spec.origin is None and not spec.submodule_search_locations):
-        return module
-    if spec.submodule_search_locations:
-        return _digest_files(file for folder in spec.submodule_search_locations for file in Path(folder).rglob("*.py"))
-    return _digest_files([Path(str(spec.origin))])
+def source_digest(plugin: Plugin) -> str:
+    """The digest of a plug-in's source: of all of its package, or of its file."""
+    if plugin.digest:
+        return plugin.digest
+    return _digest_files(
+        file for place in plugin.places for file in ([place] if place.is_file() else place.rglob("*.py"))
+    )
 
 
 @cache

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import inspect
+import sys
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pluggy
 
 from . import hookspecs
+from .custody import Custody
 from .errors import InputError
 from .optimizers import DriverMethod, Method, Optimizer, StepMethod
 from .parameters import nearest
@@ -22,7 +27,17 @@ from .problems import Problem, ProblemDefinition, parameters_of
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plug-in that was found: where it comes from, what it offers, and what is wrong with it, if anything."""
+    """A plug-in that was found: where it comes from, what it offers, and what is wrong with it, if anything.
+
+    Args:
+        name: of its entry point, or of its file.
+        distribution, version: that installed it; of a single file, the file.
+        module: its module's name, or the path of a single file.
+        problems, optimizers: the names it offers.
+        digest: of what is in its file; "" for a module.
+        error: why it did not load; "" if it did.
+        said: what it printed while it was loaded.
+    """
 
     name: str
     distribution: str
@@ -30,7 +45,38 @@ class Plugin:
     module: str
     problems: tuple[str, ...] = ()
     optimizers: tuple[str, ...] = ()
+    digest: str = ""
     error: str = ""
+    said: str = ""
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        return f"the plug-in {self.name} ({self.origin})"
+
+    @property
+    def origin(self) -> str:
+        """Its distribution and version, or its file."""
+        return f"{self.distribution} {self.version}".strip()
+
+    @cached_property
+    def places(self) -> tuple[Path, ...]:
+        """Its file, or the folders of the package that it is in."""
+        if self.module.endswith(".py"):
+            return (Path(self.module),)
+        try:
+            spec = importlib.util.find_spec(self.module.partition(".")[0])
+        except (ImportError, ValueError):
+            return ()
+        if spec is None:
+            return ()
+        folders = tuple(Path(folder) for folder in spec.submodule_search_locations or ())
+        return folders or ((Path(spec.origin),) if spec.origin else ())
+
+    def owns(self, file: str) -> bool:
+        """Whether a source file belongs to it."""
+        path = Path(file)
+        return any(path == place or place in path.parents for place in self.places)
 
 
 @dataclass(frozen=True)
@@ -41,11 +87,13 @@ class Registry:
         problems: problem classes by name.
         methods: optimizers' methods by name.
         plugins: every plug-in found, the failed ones too.
+        files: of the single-file plug-ins among them.
     """
 
     problems: Mapping[str, type[ProblemDefinition]] = field(default_factory=dict)
     methods: Mapping[str, Method] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def problem(self, name: str, **given: Any) -> Problem:
         """The problem `name` with `given` parameters; InputError names the nearest known one."""
@@ -55,56 +103,159 @@ class Registry:
         """The optimizer `name` with `given` parameters; InputError names the nearest known one."""
         return Optimizer(self._known(self.methods, name, "optimizer"), given, label)
 
-    def module_of(self, kind: str, name: str) -> str:
-        """The module of the plug-in that offers `name`; `kind` is "problem" or "optimizer"."""
+    def plugin_of(self, kind: str, name: str) -> Plugin:
+        """The plug-in that offers `name`; `kind` is "problem" or "optimizer"."""
         for plugin in self.plugins:
             if name in (plugin.problems if kind == "problem" else plugin.optimizers):
-                return plugin.module
+                return plugin
         raise KeyError(name)
+
+    @property
+    def failed(self) -> tuple[Plugin, ...]:
+        """The plug-ins that did not load."""
+        return tuple(plugin for plugin in self.plugins if plugin.error)
 
     def _known(self, offered: Mapping[str, Any], name: str, kind: str) -> Any:
         if name in offered:
             return offered[name]
-        failed = [p.name for p in self.plugins if p.error]
-        note = f" (plug-ins that did not load: {', '.join(failed)})" if failed else ""
+        note = "".join(f"; {plugin.title} did not load: {plugin.error}" for plugin in self.failed)
         raise InputError(f"unknown {kind} {name!r}{nearest(name, offered)}{note}")
 
 
-@cache
+class FilePlugin(NamedTuple):
+    """A plug-in in a single file, which nobody installed; otherwise like an entry point.
+
+    Args:
+        path: absolute.
+        digest: of what is in it, so that an edited file is another module.
+    """
+
+    path: Path
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.path.stem
+
+    def load(self) -> ModuleType:
+        """Import the file, once per process and under a name of its own."""
+        name = f"bench_ovp_file_{self.path.stem}_{self.digest}"
+        if name in sys.modules:
+            return sys.modules[name]
+        spec = importlib.util.spec_from_file_location(name, self.path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{self.path.name} is no Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        return module
+
+
 def installed() -> Registry:
-    """The registry of every plug-in that is installed; read once per process."""
-    found = sorted(entry_points(group=hookspecs.PROJECT), key=lambda e: (e.name, e.value))
-    return gather(found)
+    """The registry of every plug-in that is installed."""
+    return assemble(())
 
 
-def gather(found: list[EntryPoint]) -> Registry:
-    """Load entry points one by one, so that one that fails is named and hurts nobody else."""
+def assemble(files: Sequence[Path] = ()) -> Registry:
+    """The registry of every plug-in that is installed, and of single files.
+
+    Args:
+        files: Python files that implement hooks, absolute.
+    Errors:
+        InputError: a file cannot be read.
+    """
+    return _assemble(tuple(FilePlugin(file, _digest(file)) for file in files))
+
+
+@cache  # once per process, unless a file is edited
+def _assemble(files: tuple[FilePlugin, ...]) -> Registry:
+    # Our own first: nobody else's duplicate takes their place.
+    ours = hookspecs.PROJECT.replace("_", "-")
+    found = sorted(
+        entry_points(group=hookspecs.PROJECT),
+        key=lambda e: (e.dist is None or e.dist.name != ours, e.name, e.value),
+    )
+    return gather([*found, *files])
+
+
+def _digest(file: Path) -> str:
+    try:
+        return hashlib.sha256(str(file).encode() + file.read_bytes()).hexdigest()[:12]
+    except OSError as error:
+        raise InputError(f"cannot read the plug-in {file}: {error.strerror}") from None
+
+
+def find_files(names: Sequence[str | Path], folder: Path) -> tuple[Path, ...]:
+    """The absolute paths of single-file plug-ins.
+
+    Args:
+        names: as they are written.
+        folder: where relative ones begin.
+    Errors:
+        InputError: one is not there.
+    """
+    files = []
+    for name in names:
+        path = (folder / name).resolve()
+        if not path.is_file() or path.suffix != ".py":
+            raise InputError(f"there is no plug-in {path}; name a .py file that implements a hook")
+        if path not in files:
+            files.append(path)
+    return tuple(files)
+
+
+def gather(found: Sequence[EntryPoint | FilePlugin]) -> Registry:
+    """Load plug-ins one by one, so that one that fails is named and hurts nobody else."""
     problems: dict[str, type[ProblemDefinition]] = {}
     methods: dict[str, Method] = {}
-    plugins = []
+    plugins: list[Plugin] = []
     for entry in found:
-        distribution = entry.dist.name if entry.dist else "?"
-        version = entry.dist.version if entry.dist else "?"
-        plugin = Plugin(entry.name, distribution, version, entry.value.partition(":")[0])
+        if isinstance(entry, FilePlugin):
+            distribution, version, module, digest = str(entry.path), "", str(entry.path), entry.digest
+        else:
+            distribution = entry.dist.name if entry.dist else "?"
+            version = entry.dist.version if entry.dist else "?"
+            module, digest = entry.value.partition(":")[0], ""
+        plugin = Plugin(entry.name, distribution, version, module, digest=digest)
+        custody = Custody()
         try:
-            offered = _offers(entry)
-            _refuse_duplicates(offered, problems, methods)
+            with custody:
+                offered = _offers(entry)
+                _refuse_duplicates(offered, problems, methods, plugins)
         except (Exception, SystemExit) as error:  # a plug-in's own; it is named, and the others load
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            message = " ".join(str(error).split())
-            told = f"{type(error).__name__}: {message} ({frame.filename}:{frame.lineno})"
-            plugins.append(Plugin(plugin.name, distribution, version, plugin.module, error=told))
+            plugins.append(replace(plugin, error=describe_error(error, (plugin,)), said=custody.said))
             continue
         problems |= offered[0]
         methods |= offered[1]
-        plugins.append(Plugin(plugin.name, distribution, version, plugin.module, tuple(offered[0]), tuple(offered[1])))
-    return Registry(problems, methods, tuple(plugins))
+        names = tuple(offered[0]), tuple(offered[1])
+        plugins.append(replace(plugin, problems=names[0], optimizers=names[1], said=custody.said))
+    files = tuple(entry.path for entry in found if isinstance(entry, FilePlugin))
+    return Registry(problems, methods, tuple(plugins), files)
+
+
+def describe_error(error: BaseException, suspects: Sequence[Plugin]) -> str:
+    """One line: what was raised, and the last frame in a suspect's source, else the last that is not the host's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f"{error.filename}:{error.lineno}"
+    else:
+        own = [frame for frame in frames if any(plugin.owns(frame.filename) for plugin in suspects)]
+        foreign = [frame for frame in frames if Path(__file__).parent not in Path(frame.filename).parents]
+        last = (own or foreign)[-1:]
+        place = f"{last[0].filename}:{last[0].lineno}, in {last[0].name}" if last else ""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" + (f" ({place})" if place else "")
 
 
 Offered = tuple[dict[str, type[ProblemDefinition]], dict[str, Method]]
 
 
-def _offers(entry: EntryPoint) -> Offered:
+def _offers(entry: EntryPoint | FilePlugin) -> Offered:
     """What one entry point offers, checked; raises what is wrong."""
     module = entry.load()
     manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -165,8 +316,11 @@ def _refuse_misspelt(module: ModuleType) -> None:
         raise NameError(f"it implements no hook; known: {', '.join(sorted(known))}")
 
 
-def _refuse_duplicates(offered: Offered, problems: Mapping[str, Any], methods: Mapping[str, Any]) -> None:
+def _refuse_duplicates(
+    offered: Offered, problems: Mapping[str, Any], methods: Mapping[str, Any], plugins: Sequence[Plugin]
+) -> None:
     for kind, new, old in (("problem", offered[0], problems), ("optimizer", offered[1], methods)):
         for name in new:
             if name in old:
-                raise ValueError(f"{kind} {name!r} is offered by another plug-in already")
+                known = Registry(plugins=tuple(plugins)).plugin_of(kind, name)
+                raise ValueError(f"the {kind} {name!r} is offered by {known.title} already; give it another name")

@@ -31,11 +31,12 @@ FILE = "runs.sqlite"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run, its fit, and how it was computed."""
+    """A finished run, its fit, how it was computed, and what the plug-ins printed meanwhile, which is not stored."""
 
     run: Run
     rate: Rate
     engine: str
+    said: str = ""
 
 
 class Store:

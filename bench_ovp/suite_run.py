@@ -20,9 +20,9 @@ from .problems import Problem
 from .progress import Silent
 from .provenance import describe_run
 from .reasons import Reasons, find_cell, give_reasons
-from .registry import Registry, installed
+from .registry import Registry, assemble, find_files
 from .store import FILE, Outcome, Store
-from .suite import MOST_CELLS, Suite, matches, read_suite
+from .suite import MOST_CELLS, Suite, matches, read_plugins, read_suite
 from .trace import Trace
 from .work import fit_run
 
@@ -42,6 +42,8 @@ class Finished:
         runs, ranking: the tables.
         unsound: runs that failed or timed out.
         missing: labels of cells that are not finished.
+        absent: what the suite names and a plug-in that did not load may have offered, a line each.
+        faulty: how the plug-ins that did not load are called.
     """
 
     folder: Path
@@ -50,6 +52,27 @@ class Finished:
     ranking: pd.DataFrame
     unsound: int
     missing: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    faulty: tuple[str, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything that was asked for ran to its end, with every plug-in that there is."""
+        return not (self.unsound or self.absent or self.faulty)
+
+
+def read_registry(path: Path, plugins: Sequence[Path] = (), folder: Path | None = None) -> Registry:
+    """The installed plug-ins with the single files that a suite, or a user, adds to them.
+
+    Args:
+        path: of the suite file.
+        plugins: further files.
+        folder: where relative paths in the suite file begin; its own folder, if None.
+    Errors:
+        InputError: a file is not there.
+    """
+    files = dict.fromkeys((*find_files(plugins, Path.cwd()), *read_plugins(path, folder)))
+    return assemble(tuple(files))
 
 
 def plan_suite(
@@ -93,6 +116,7 @@ def run_suite(
     executor: str = "process",
     seeds: int | None = None,
     only: Sequence[str] = (),
+    plugins: Sequence[Path] = (),
     report: bool = True,
     progress: Progress | None = None,
 ) -> Finished:
@@ -104,22 +128,27 @@ def run_suite(
         jobs, executor: see `executors`.
         seeds, only: see `plan_suite` and `choose`. What `only` leaves out is not run; tables and report show
             whatever of it is stored, and name the rest as missing.
+        plugins: single-file plug-ins beyond those that the suite names.
         report: whether to draw figures and page.
         progress: is told what happens.
     Errors:
         InputError: the suite cannot be run as it is written; nothing was touched.
     """
-    registry = installed()
+    registry = read_registry(path, plugins)
     suite, cells = plan_suite(path, registry, seeds)
     chosen = choose(cells, only)
     check_name(executor)
     folder = results / suite.name
     started = _now()
+    progress = progress or Silent()
+    for line in (*_list_faults(registry), *suite.absent):
+        progress.noted(line)
     with Store(folder) as store:
         _write(folder / SUITE_FILE, suite.text.encode())
         store.note("folder", str(path.parent.resolve()))
         store.note("seeds", seeds)
-        broken = run_missing(chosen, store, registry, progress or Silent(), jobs, executor)
+        store.note("plugins", [str(file) for file in find_files(plugins, Path.cwd())])
+        broken = run_missing(chosen, store, registry, progress, jobs, executor)
         return write_results(folder, suite, cells, store, registry, broken, started, report)
 
 
@@ -129,9 +158,8 @@ def redraw(folder: Path) -> Finished:
     Errors:
         InputError: the folder holds no results.
     """
-    registry = installed()
     with _open_results(folder) as store:
-        suite, cells = _recall_suite(folder, store, registry)
+        suite, cells, registry = _recall_suite(folder, store)
         return write_results(folder, suite, cells, store, registry, {}, None, report=True)
 
 
@@ -147,9 +175,8 @@ def explain_stored(folder: Path, problem: str, optimizer: str, seed: int | None 
     """
     from .tables import ranking_frame
 
-    registry = installed()
     with _open_results(folder) as store:
-        _, cells = _recall_suite(folder, store, registry)
+        _, cells, registry = _recall_suite(folder, store)
         cell = find_cell(cells, problem, optimizer)
         trace, rates = _collect(cell, *cell.revive(registry), store, {})
     if not trace.runs:
@@ -195,10 +222,20 @@ def _open_results(folder: Path) -> Store:
     return Store(folder)
 
 
-def _recall_suite(folder: Path, store: Store, registry: Registry) -> tuple[Suite, list[Cell]]:
-    """The suite as it was read last, and its cells."""
+def _recall_suite(folder: Path, store: Store) -> tuple[Suite, list[Cell], Registry]:
+    """The suite as it was read last, its cells, and the plug-ins that it names."""
     origin = Path(store.recall("folder") or folder)
-    return plan_suite(folder / SUITE_FILE, registry, store.recall("seeds"), origin)
+    plugins = [Path(file) for file in store.recall("plugins") or ()]
+    registry = read_registry(folder / SUITE_FILE, plugins, origin)
+    return *plan_suite(folder / SUITE_FILE, registry, store.recall("seeds"), origin), registry
+
+
+def _list_faults(registry: Registry) -> list[str]:
+    """A line for each plug-in that did not load, or printed while it was loaded."""
+    lines = [f"{plugin.title} did not load: {plugin.error}" for plugin in registry.failed]
+    return lines + [
+        f"{plugin.title} printed while it was loaded: {plugin.said}" for plugin in registry.plugins if plugin.said
+    ]
 
 
 def write_results(
@@ -244,7 +281,8 @@ def write_results(
 
         page = draw_report(folder, traces, runs, ranking, provenance, _all_reasons(entries, ranking, cells))
     unsound = int(runs["status"].isin(["failed", "timeout"]).sum()) if len(runs) else 0
-    return Finished(folder, page, runs, ranking, unsound, tuple(missing))
+    faulty = tuple(plugin.title for plugin in registry.failed)
+    return Finished(folder, page, runs, ranking, unsound, tuple(missing), suite.absent, faulty)
 
 
 def _all_reasons(

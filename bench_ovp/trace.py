@@ -15,6 +15,8 @@ from .problems import Array, Problem
 if TYPE_CHECKING:
     import pandas as pd
 
+ORDINARY = 1e3  # times the first loss recorded: from no more than that, a method does not overflow
+
 STATUSES = ("ok", "target", "floor", "diverged", "degenerate", "timeout", "failed")
 
 
@@ -138,8 +140,15 @@ class Recorder:
         column = rows.get("time" if self._tick is None else "iteration", [])
         return column[-1] if column else 0.0
 
-    def ran_out(self, w: Array) -> tuple[str, str]:
-        """Why a run whose last usable state is `w` (1, n, d) could take no further step."""
+    def ran_out(self, run: int, w: Array, beyond: Array) -> tuple[str, str]:
+        """Why a run whose last usable state is `w` (1, n, d) could take no further step.
+
+        NaN where nothing was large, and nothing infinite came of it, is no divergence but a mistake of the method.
+
+        Args:
+            run: on the original run axis.
+            beyond: what the next step made of it, (1, n, d).
+        """
         if self._problem.degenerate(w)[0]:
             return "degenerate", "the loss has no gradient there"
         loss = float(np.asarray(self._problem.loss(w))[0])
@@ -147,6 +156,9 @@ class Recorder:
             return "floor", "the loss is exactly 0"
         if loss <= self._problem.resolution:
             return "floor", f"a loss of {loss:.3g} is below what double precision resolves"
+        start = self._rows[run].get("loss", [np.inf])[0]
+        if not np.isinf(beyond).any() and loss <= ORDINARY * start:
+            return "failed", f"its step makes NaN of a finite w with a loss of {loss:.3g}; it divides by zero, say"
         return "diverged", f"the step from a loss of {loss:.3g} is not finite"
 
     def runs(self, seconds: Sequence[float]) -> tuple[Run, ...]:
@@ -176,9 +188,9 @@ class Recorder:
         return None
 
 
-def failed(seeds: Sequence[int], reason: str) -> tuple[Run, ...]:
+def failed(seeds: Sequence[int], reason: str, status: str = "failed") -> tuple[Run, ...]:
     """The runs of `seeds` where something broke: a failure is a value, and has no rows."""
-    return tuple(Run(seed, "failed", reason, {}, None, 0, 0.0) for seed in seeds)
+    return tuple(Run(seed, status, reason, {}, None, 0, 0.0) for seed in seeds)
 
 
 def column_names(runs: Sequence[Run]) -> list[str]:

@@ -4,34 +4,109 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import traceback
+from dataclasses import replace
+from pathlib import Path
 
 from .checkpoints import Horizon
+from .custody import Custody
+from .guard import Death, Guard
 from .optimizers import DriverMethod, Optimizer
 from .plan import Cell
 from .problems import Problem
 from .rates import Rate, fit_rate
-from .registry import installed
+from .registry import Plugin, Registry, assemble, describe_error
 from .store import Outcome
 from .trace import Run, failed
 
+_guard = Guard()  # of this process; a worker's bounds its tasks
 
-def prepare_worker() -> None:
-    """In a fresh worker process: Ctrl-C is the planner's to handle."""
+
+def prepare_worker(folder: Path, memory: int | None) -> None:
+    """In a fresh worker process: Ctrl-C is the planner's to handle, and a task has bounds.
+
+    Args:
+        folder: where workers note what they are at.
+        memory: bytes that it may come to hold.
+    """
+    global _guard
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _guard = Guard(folder, memory)
 
 
 def do(cell: Cell) -> list[Outcome]:
     """Run all seeds of a task; a run that breaks is an outcome with status `failed`."""
     from .integrate import integrate
 
+    registry = assemble(tuple(Path(file) for file in cell.plugins))
+    custody = Custody()
+    _guard.begin(name_task(cell), cell.stop.wall, cell.stop.memory)
     try:
-        problem, optimizer = cell.revive(installed())
-        trace = integrate(problem, optimizer, cell.seeds, cell.horizon, cell.per_decade, cell.stop)
-        return [Outcome(run, fit_run(run, problem, optimizer), trace.engine) for run in trace.runs]
-    except Exception as error:  # a plug-in's failure is a result; it must hurt nobody else
-        reason = describe_failure(error)
-        return [Outcome(run, fit_failed(reason), "") for run in failed(cell.seeds, reason)]
+        with custody:
+            problem, optimizer = cell.revive(registry)
+            trace = integrate(
+                problem, optimizer, cell.seeds, cell.horizon, cell.per_decade, cell.stop, tick=_guard.tick
+            )
+        runs = [_blamed(run, cell, registry) for run in trace.runs]
+        return [Outcome(run, fit_run(run, problem, optimizer), trace.engine, custody.said) for run in runs]
+    except (Exception, SystemExit) as error:  # a plug-in's failure is a result; it must hurt nobody else
+        return fail(cell, describe_failure(error, cell, registry), said=custody.said)
+    finally:
+        _guard.end()
+
+
+def name_task(cell: Cell) -> str:
+    """What tells a task from all others of a suite, in one line."""
+    return f"{cell.label}, seeds {cell.seeds[0]} to {cell.seeds[-1]}"
+
+
+def fail(cell: Cell, reason: str, status: str = "failed", said: str = "") -> list[Outcome]:
+    """The outcomes of a task that has nothing to show."""
+    return [Outcome(run, fit_failed(reason), "", said) for run in failed(cell.seeds, reason, status)]
+
+
+def find_suspects(cell: Cell, registry: Registry) -> tuple[Plugin, ...]:
+    """The plug-ins at work in a cell, the optimizer's first."""
+    return registry.plugin_of("optimizer", cell.optimizer[0]), registry.plugin_of("problem", cell.problem[0])
+
+
+def describe_failure(error: BaseException, cell: Cell, registry: Registry) -> str:
+    """One line: what was raised, where, and whose it is."""
+    suspects = find_suspects(cell, registry)
+    return f"{describe_error(error, suspects)}, {_blame(_files_of(error), suspects)}"
+
+
+def describe_death(death: Death, cell: Cell, registry: Registry) -> str:
+    """One line: how a worker died, in which frame, and whose that is."""
+    suspects = find_suspects(cell, registry)
+    own = [place for file, place in death.frames if any(plugin.owns(file) for plugin in suspects)]
+    place = (own or [place for _, place in death.frames])[:1]
+    cause = f"no sign of life, killed at the wall limit of {cell.stop.wall:g} s" if death.timed_out else death.cause
+    return f"{cause} ({', '.join(place)}), {_blame([file for file, _ in death.frames], suspects)}"
+
+
+def _blamed(run: Run, cell: Cell, registry: Registry) -> Run:
+    """A run, with the plug-in named if it failed without an error."""
+    if run.status != "failed":
+        return run
+    return replace(run, reason=f"{run.reason}, under {find_suspects(cell, registry)[0].title}")
+
+
+def _files_of(error: BaseException) -> list[str]:
+    """The files of a traceback, innermost first."""
+    files, where = [], error.__traceback__
+    while where is not None:
+        files.append(where.tb_frame.f_code.co_filename)
+        where = where.tb_next
+    return files[::-1]
+
+
+def _blame(files: list[str], suspects: tuple[Plugin, ...]) -> str:
+    """Whose innermost frame it was; the optimizer's where no frame tells."""
+    for file in files:
+        for plugin in suspects:
+            if plugin.owns(file):
+                return f"in {plugin.title}"
+    return f"under {suspects[0].title}"
 
 
 def fit_run(run: Run, problem: Problem, optimizer: Optimizer) -> Rate:
@@ -53,14 +128,6 @@ def known_errors(problem: Problem, optimizer: Optimizer) -> tuple[float, float]:
 def fit_failed(reason: str) -> Rate:
     """The law of a run that has no trace."""
     return Rate("undecided", reason=f"no trace: {reason}")
-
-
-def describe_failure(error: BaseException) -> str:
-    """One line: what, and in which file and line it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0] if text else ''}{where}"
 
 
 def estimate_seconds(cell: Cell, problem: Problem, optimizer: Optimizer) -> float | None:

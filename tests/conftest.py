@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import settings
 
-from bench_ovp.registry import installed
+from bench_ovp.registry import _assemble
 
 settings.register_profile("seeded", derandomize=True, deadline=None)  # the same examples every time
 settings.load_profile("seeded")
@@ -106,8 +106,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         write_plugin(site, name, source)
         monkeypatch.syspath_prepend(site)
         monkeypatch.delitem(sys.modules, name, raising=False)
-        installed.cache_clear()
+        _assemble.cache_clear()
         return site
 
     yield add
-    installed.cache_clear()
+    _assemble.cache_clear()

@@ -253,7 +253,8 @@ def test_more_seeds_extend_what_is_stored(invoke, tiny, tiny_results, monkeypatc
     home = tiny.parent / "results" / "tiny"
     shutil.copytree(tiny_results, home)
     ran, real = [], module.integrate
-    monkeypatch.setattr(module, "integrate", lambda p, o, seeds, *rest: ran.append(seeds) or real(p, o, seeds, *rest))
+    spy = lambda p, o, seeds, *rest, **named: ran.append(seeds) or real(p, o, seeds, *rest, **named)  # noqa: E731
+    monkeypatch.setattr(module, "integrate", spy)
     assert invoke("suite", "suite.yaml", "--no-report", "--seeds", "3").exit_code == 0
     assert ran == [(2,)] * 4
     old, new = frame(tiny_results), frame(home)
@@ -348,7 +349,7 @@ def breaking(*optimizers: str) -> str:
 
 @pytest.mark.parametrize(
     ("how", "reason"),
-    [("raise", "ArithmeticError: of my own making (/"), ("exit", "SystemExit: 0 (/")],
+    [("raise", "ArithmeticError: of my own making with a second line (/"), ("exit", "SystemExit: 0 (/")],
 )
 def test_a_run_that_breaks_is_a_row_and_the_others_finish(invoke, install, tiny, how, reason):
     install("breaker_plugin", BREAKER)
@@ -392,9 +393,9 @@ def test_a_worker_that_a_plugin_kills_fails_that_run_alone(command, tiny):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no mask of signals")
-def test_workers_start_deaf_to_ctrl_c_and_the_planner_does_not():
+def test_workers_start_deaf_to_ctrl_c_and_the_planner_does_not(tmp_path):
     main, mask = sys.modules["__main__"], signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    with open_executor("process", 1) as pool:
+    with open_executor("process", 1, tmp_path) as pool:
         assert signal.SIGINT in pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()
     assert signal.SIGINT not in mask
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
@@ -412,7 +413,7 @@ class Frail(SerialExecutor):
 
 
 def test_a_pool_that_breaks_between_two_tasks_is_opened_anew(invoke, tiny, tiny_results, monkeypatch):
-    monkeypatch.setattr("bench_ovp.engine.open_executor", lambda name, jobs: Frail())
+    monkeypatch.setattr("bench_ovp.engine.open_executor", lambda name, jobs, folder: Frail())
     told = invoke("suite", "suite.yaml", "--no-report")
     assert told.exit_code == 0, told.output
     pd.testing.assert_frame_equal(frame(tiny.parent / "results/tiny"), frame(tiny_results), check_exact=True)

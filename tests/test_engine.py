@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info
 
 import bench_ovp as ovp
 from bench_ovp.checkpoints import Horizon, StopRule, grid
-from bench_ovp.errors import InputError, Stop
+from bench_ovp.errors import InputError, PluginError, Stop
 from bench_ovp.integrate import integrate, lockstep
 from bench_ovp.integrate.compiled import CompiledEngine
 from bench_ovp.integrate.lockstep import FOREVER, NumpyEngine
@@ -76,6 +76,21 @@ def test_a_run_ends_at_its_nominal_time():
     found = only(run(VALLEY, Optimizer(DESCENT, {"lr": 0.05}), iterations=1000, time=2.5))
     assert found.iterations == 50
     assert np.array_equal(found.rows["time"], 0.05 * found.rows["iteration"])
+
+
+def ask_one_by_one(oracle, w, state, k, lr=0.1):
+    g = np.empty_like(w)
+    for run in range(len(w)):
+        g[run] = oracle.grad(w[run : run + 1])[0]
+    return w - lr * g, state
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_question_about_some_runs_is_charged_to_those(compiled):
+    method = StepMethod("one-by-one", ask_one_by_one, compile=compiled)
+    trace = run(ovp.problem("exact-neuron", d=3), Optimizer(method), seeds=4, iterations=10)
+    assert trace.engine.startswith("compiled" if compiled else "numpy")
+    assert [found.evaluations for found in trace.runs] == [10] * 4
 
 
 def test_a_run_ends_at_its_evaluations():
@@ -341,7 +356,7 @@ def test_a_problem_without_kernels_runs_in_numpy_and_says_so():
 
 def test_state_without_a_run_axis_is_refused():
     method = StepMethod("scalar", descend, init=lambda w: (1.0,))
-    with pytest.raises(ValueError, match="scalar: each array of its state needs a leading run axis"):
+    with pytest.raises(PluginError, match="scalar: each array of its state needs a leading run axis"):
         run(VALLEY, Optimizer(method), iterations=2)
 
 
@@ -354,7 +369,7 @@ def test_state_without_a_run_axis_is_refused():
     ],
 )
 def test_a_step_that_returns_something_else_is_refused(step, told):
-    with pytest.raises(TypeError, match=told):
+    with pytest.raises(PluginError, match=told):
         run(VALLEY, Optimizer(StepMethod("odd", step)), iterations=2)
 
 

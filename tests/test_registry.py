@@ -91,7 +91,7 @@ BROKEN = {
         PROBLEMS + "    return [type('Flat', (), {'name': 'flat', 'start': 1})]\n",
         "problem Flat has no 'loss'",
     ),
-    "a name that is taken": (GOOD, "ValueError: problem 'bowl' is offered by another plug-in already"),
+    "a name that is taken": (GOOD, "ValueError: the problem 'bowl' is offered by the plug-in good (? ?) already"),
 }
 
 
@@ -107,7 +107,7 @@ def test_a_broken_plugin_is_named_and_the_others_load(entry, case):
     assert broken.name == "stranger"
     assert told in broken.error
     assert "\n" not in broken.error
-    assert ".py" in broken.error  # where it was raised
+    assert "bench_ovp/" not in broken.error  # no frame of the host's: that is not where the mistake is
     assert broken.problems == broken.optimizers == ()
 
 
@@ -115,7 +115,7 @@ def test_a_plugin_that_clashes_in_one_name_offers_nothing(entry):
     clash = GOOD.replace('"bowl"', '"dish"')  # the optimizer is the same
     registry = gather([entry(GOOD), entry(clash, "second")])
     assert list(registry.problems) == ["bowl"]
-    assert "optimizer 'descend' is offered by another" in registry.plugins[1].error
+    assert "the optimizer 'descend' is offered by the plug-in stranger (? ?) already" in registry.plugins[1].error
 
 
 def test_an_entry_point_may_name_a_module_that_is_not_there():
@@ -135,7 +135,7 @@ def test_names_become_problems_and_optimizers(entry):
     assert registry.problem("bowl", n=3).label == "bowl[n=3]"
     assert registry.optimizer("descend", lr=0.5).parameters == {"lr": 0.5}
     assert registry.optimizer("descend", label="mine").label == "mine"
-    assert registry.module_of("problem", "bowl") == registry.plugins[0].module
+    assert registry.plugin_of("problem", "bowl") == registry.plugins[0]
     with pytest.raises(InputError, match="bowl has no parameter 'm'; known: n"):
         registry.problem("bowl", m=3)
 
@@ -144,7 +144,7 @@ def test_an_unknown_name_gives_the_nearest(entry):
     registry = gather([entry(GOOD), entry("import nothing_like_it\n", "lame")])
     with pytest.raises(InputError, match=r"unknown problem 'bow'; did you mean 'bowl'\?") as told:
         registry.problem("bow")
-    assert "plug-ins that did not load: lame" in str(told.value)
+    assert "the plug-in lame (? ?) did not load: ModuleNotFoundError" in str(told.value)
     with pytest.raises(InputError, match="unknown optimizer 'xyz'; known: descend"):
         registry.optimizer("xyz")
     with pytest.raises(InputError, match="unknown problem 'bowl'"):

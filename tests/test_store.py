@@ -15,6 +15,7 @@ from bench_ovp.errors import InputError
 from bench_ovp.plan import Cell, source_digest
 from bench_ovp.rates import Rate
 from bench_ovp.rates.rate import Evidence
+from bench_ovp.registry import Plugin
 from bench_ovp.store import FILE, SCHEMA, Outcome, Store
 from bench_ovp.trace import Run, failed
 
@@ -190,6 +191,7 @@ def test_the_source_of_a_plugin_is_its_whole_package(tmp_path, monkeypatch):
     for text in ("def step(): ...\n", "def step(): return 1\n"):
         (package / "steps.py").write_text(text)
         source_digest.cache_clear()
-        digests += [source_digest("store_plugin"), source_digest("store_plugin.hooks")]
+        modules = ("store_plugin", "store_plugin.hooks")
+        digests += [source_digest(Plugin("store", "stores", "1", module)) for module in modules]
     assert "store_plugin.hooks" not in sys.modules
     assert digests[0] == digests[1] != digests[2] == digests[3]

@@ -25,6 +25,7 @@ from ..oracle import Oracle
 from ..problems import Array, Kernels, Problem
 
 LONGEST_REASON = 120
+LARGEST = 2**62
 
 COMPILED: dict[str, Any] = {"error_model": "numpy"}  # a division by zero is a result, as in NumPy
 
@@ -65,7 +66,7 @@ ORACLE = OracleType(
 @overload_method(OracleType, "loss")
 def _loss(oracle: Any, w: Any) -> Any:
     def loss(oracle: Any, w: Any) -> Any:
-        oracle.charged[0] += 1
+        oracle.charged[0] += w.shape[0]
         return oracle.loss_kernel(oracle.constants, w)
 
     return loss
@@ -74,7 +75,7 @@ def _loss(oracle: Any, w: Any) -> Any:
 @overload_method(OracleType, "grad")
 def _grad(oracle: Any, w: Any) -> Any:
     def grad(oracle: Any, w: Any) -> Any:
-        oracle.charged[0] += 1
+        oracle.charged[0] += w.shape[0]
         return oracle.grad_kernel(oracle.constants, w)
 
     return grad
@@ -83,7 +84,7 @@ def _grad(oracle: Any, w: Any) -> Any:
 @overload_method(OracleType, "loss_and_grad")
 def _loss_and_grad(oracle: Any, w: Any) -> Any:
     def loss_and_grad(oracle: Any, w: Any) -> Any:
-        oracle.charged[0] += 1
+        oracle.charged[0] += w.shape[0]
         return oracle.loss_and_grad_kernel(oracle.constants, w)
 
     return loss_and_grad
@@ -136,7 +137,7 @@ class CompiledEngine:
     ) -> tuple[Array, tuple[Any, ...], int]:
         """Take the steps in one call."""
         self._charged[0] = 0
-        left = budget - oracle.evaluations
+        left = min((budget - oracle.evaluations) * len(w), LARGEST)  # a query is charged to each run it is about
         w, state, taken = self._walk(self._oracle, self._charged, w, state, first, count, left, self._values)
         oracle.charge(int(self._charged[0]))
         return w, state, taken

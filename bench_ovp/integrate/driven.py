@@ -13,6 +13,7 @@ from ..optimizers import DriverMethod, Optimizer
 from ..oracle import Oracle
 from ..problems import Array, Problem
 from ..trace import Recorder, Run, Trace
+from .rehearsal import rehearse_problem
 
 NO_END = 10**15
 
@@ -100,6 +101,7 @@ def _drive_group(
     assert isinstance(method, DriverMethod)
     clock = None if method.clock == "time" else optimizer.time_per_iteration
     w = problem.start(seeds)
+    rehearse_problem(problem, w)
     oracle = Oracle(problem, len(seeds), curvature_cost=w.shape[1] * w.shape[2])
     if method.rotation_equivariant:
         w = problem.reduce(w)

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..checkpoints import Horizon, StopRule, iterations_to_record, last_iteration
-from ..errors import InputError
+from ..errors import InputError, PluginError
 from ..optimizers import Optimizer, StepMethod
 from ..oracle import Oracle
 from ..problems import Array, Problem
 from ..trace import Recorder, Trace
+from .rehearsal import check_step, rehearse_problem, rehearse_step
 
 STRETCH_SECONDS = 0.2  # how long a stretch of steps may keep the caller waiting
 REST_STEPS = 1000  # from checkpoint to checkpoint, without any change: the run has come to rest
@@ -76,10 +77,12 @@ def step_all(
     checkpoints = iterations_to_record(per_decade, budget if end is None else end)
 
     w = problem.start(seeds)
+    rehearse_problem(problem, w)
     oracle = Oracle(problem, len(seeds), curvature_cost=w.shape[1] * w.shape[2])
     if optimizer.method.rotation_equivariant:
         w = problem.reduce(w)
     state = _initial_state(optimizer, w)
+    rehearse_step(problem, optimizer, w, state)
     engine = choose_engine(problem, optimizer)
     recorder = Recorder(problem, seeds, stop.loss, optimizer.time_per_iteration)
 
@@ -98,16 +101,16 @@ def step_all(
             before, charged = (w, state), oracle.evaluations
             since = time.monotonic()
             w, state, taken = engine.advance(oracle, w, state, k, count, budget)
-            _check_step(optimizer, before[0], w, state)
+            check_step(optimizer, before[0], w, state)
             finite = np.all(np.isfinite(w), axis=(1, 2))
             if not finite.all():
                 price = (oracle.evaluations - charged) / taken
                 active = list(recorder.active)
                 for index in np.flatnonzero(~finite):
                     alone = _select(*before, np.array([index]))
-                    good, last = _last_finite(problem, engine, *alone, k, taken)
+                    good, last, beyond = _last_finite(problem, engine, *alone, k, taken)
                     spent = charged + round(price * good)
-                    recorder.end([active[index]], *recorder.ran_out(last), k + good, spent)
+                    recorder.end([active[index]], *recorder.ran_out(active[index], last, beyond), k + good, spent)
                 if recorder.active:
                     w, state = _select(w, state, np.flatnonzero(finite))
                     landmark = _select(*landmark, np.flatnonzero(finite))
@@ -157,15 +160,8 @@ def _initial_state(optimizer: Optimizer, w: Array) -> State:
     state = () if init is None else tuple(np.array(part) for part in init(w.copy()))
     for part in state:
         if part.ndim == 0 or len(part) != len(w):
-            raise ValueError(f"{optimizer.name}: each array of its state needs a leading run axis")
+            raise PluginError(f"{optimizer.name}: each array of its state needs a leading run axis")
     return state
-
-
-def _check_step(optimizer: Optimizer, before: Array, after: Any, state: Any) -> None:
-    if not isinstance(after, np.ndarray) or after.shape != before.shape or after.dtype != np.float64:
-        raise TypeError(f"{optimizer.name}: its step must return w as float64 of shape {before.shape}")
-    if not isinstance(state, tuple):
-        raise TypeError(f"{optimizer.name}: its step must return its state as a tuple")
 
 
 def _at_rest(before: tuple[Array, State], w: Array, state: State) -> np.ndarray:
@@ -181,18 +177,27 @@ def _select(w: Array, state: State, runs: Sequence[int] | np.ndarray) -> tuple[A
     return np.ascontiguousarray(w[chosen]), tuple(np.ascontiguousarray(part[chosen]) for part in state)
 
 
-def _last_finite(problem: Problem, engine: Engine, w: Array, state: State, first: int, taken: int) -> tuple[int, Array]:
-    """How many of `taken` steps one run takes until it is no longer finite, and its last finite state.
+def _last_finite(
+    problem: Problem, engine: Engine, w: Array, state: State, first: int, taken: int
+) -> tuple[int, Array, Array]:
+    """How many of `taken` steps one run takes until it is no longer finite, its last finite state, and the next.
 
     The run is taken again, alone, by bisection: what it computes does not depend on its neighbours.
     """
     good, bad = 0, taken
     while bad - good > 1:
         middle = (good + bad) // 2
-        alone = Oracle(problem, 1, curvature_cost=0)
-        tried, after, _ = engine.advance(alone, w, state, first + good, middle - good, FOREVER)
+        tried, after = _walk_alone(problem, engine, w, state, first + good, middle - good)
         if np.all(np.isfinite(tried)):
             good, w, state = middle, tried, after
         else:
             bad = middle
-    return good, w
+    return good, w, _walk_alone(problem, engine, w, state, first + good, 1)[0]
+
+
+def _walk_alone(
+    problem: Problem, engine: Engine, w: Array, state: State, first: int, count: int
+) -> tuple[Array, State]:
+    oracle = Oracle(problem, 1, curvature_cost=0)
+    w, state, _ = engine.advance(oracle, w, state, first, count, FOREVER)
+    return w, state
