@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from .errors import InputError
 from .optimizers import DriverMethod, Method
-from .parameters import Parameter, nearest
+from .parameters import Parameter, label, nearest
 from .problems import Problem, ProblemDefinition, description_of, parameters_of
 from .ranking import write_places
-from .registry import Registry, installed
+from .registry import Plugin, Registry, assemble, find_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,26 +22,31 @@ if TYPE_CHECKING:
     from .reasons import Reasons
 
 
-def list_all(what: str | None) -> str:
-    """Problems, optimizers and plug-ins, or one of the three, a line each."""
-    registry = installed()
+def list_all(what: str | None, plugins: Sequence[Path] = ()) -> str:
+    """Problems, optimizers and plug-ins, or one of the three, a line each; `plugins` are further files."""
+    registry = assemble(find_files(plugins, Path.cwd()))
     sections = {
         "problems": [(n, description_of(p).summary) for n, p in registry.problems.items()],
         "optimizers": [(n, m.description.summary) for n, m in registry.methods.items()],
-        "plugins": [(p.name, p.error or f"{p.distribution} {p.version}: {_offer(p)}") for p in registry.plugins],
+        "plugins": [(p.name, _describe_plugin(p)) for p in registry.plugins],
     }
     if what is not None:
         return columns(sections[what])
     return "\n\n".join(f"{name}\n{columns(rows, indent='  ')}" for name, rows in sections.items())
 
 
-def show_one(name: str) -> str:
-    """All that is known of one problem or optimizer.
+def _describe_plugin(plugin: Plugin) -> str:
+    said = f"; it printed: {plugin.said}" if plugin.said else ""
+    return f"{plugin.origin}: {f'did not load: {plugin.error}' if plugin.error else _offer(plugin)}{said}"
+
+
+def show_one(name: str, plugins: Sequence[Path] = ()) -> str:
+    """All that is known of one problem or optimizer; `plugins` are further files.
 
     Errors:
         InputError: nothing is called so.
     """
-    registry = installed()
+    registry = assemble(find_files(plugins, Path.cwd()))
     if name in registry.problems:
         return _show_problem(registry, registry.problems[name])
     if name in registry.methods:
@@ -50,13 +55,15 @@ def show_one(name: str) -> str:
     raise InputError(f"no problem or optimizer is called {name!r}{nearest(name, known)}")
 
 
-def describe_plan(file: Path, results: Path, seeds: int | None, only: Sequence[str]) -> str:
+def describe_plan(
+    file: Path, results: Path, seeds: int | None, only: Sequence[str], plugins: Sequence[Path] = ()
+) -> str:
     """The cells of a suite, what is stored of each, and how long the rest may take."""
     from .store import FILE, Store
-    from .suite_run import choose, plan_suite
+    from .suite_run import choose, plan_suite, read_registry
     from .work import estimate_seconds
 
-    registry = installed()
+    registry = read_registry(file, plugins)
     suite, cells = plan_suite(file, registry, seeds)
     cells = choose(cells, only)
     folder = results / suite.name
@@ -156,7 +163,7 @@ def _show_problem(registry: Registry, definition: type[ProblemDefinition]) -> st
 def _theories(registry: Registry, problem: Problem) -> str:
     rows = []
     for name, method in registry.methods.items():
-        if any(p.required for p in method.parameters):
+        if not method.family or any(p.required for p in method.parameters):
             continue
         theory = problem.theory(method.family, registry.optimizer(name).parameters)
         if theory:
@@ -169,6 +176,10 @@ def _show_method(registry: Registry, method: Method) -> str:
     said = method.description
     lines = [method.name, f"  {said.summary}", *_body(said.body), "", "parameters"]
     lines.append(_parameters(method.parameters))
+    if isinstance(method, DriverMethod) and method.options:
+        options = method.parameters_for({})[len(method.parameters) :]
+        shown = {p.name: p.default for p in method.deciding}
+        lines += ["", f"options, at {label('', shown)[1:-1]}", _parameters(options)]
     clock = {"lr": "lr·iteration", "iteration": "the iteration", "time": "the t of the flow"}[method.clock]
     form = "a driver, which owns its loop" if isinstance(method, DriverMethod) else "a step, which the host repeats"
     facts = [("form", form), ("clock", f"time is {clock}")]

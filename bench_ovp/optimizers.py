@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+from .errors import InputError
 from .parameters import Description, Parameter, complete, describe, label, read_parameters
 
 Clock = Literal["lr", "iteration", "time"]
@@ -51,6 +53,10 @@ class StepMethod:
         """What the docstring of the step says."""
         return describe(self.step)
 
+    def parameters_for(self, given: Mapping[str, Any]) -> tuple[Parameter, ...]:
+        """What a suite may set beside `given`: always the same."""
+        return self.parameters
+
     @property
     def clock(self) -> Clock:
         """What a unit of `time` is: lr·iteration where there is an lr, else the iteration."""
@@ -68,28 +74,69 @@ class DriverMethod:
     other positions cost nothing and are left out. The host raises `bench_ovp.Stop` there when all runs have
     ended. To end early, return a sentence that says why.
 
+    A method whose parameters depend on others, such as an adapter of a library with many methods, takes
+    `**options` and declares them:
+
+        options(method)                           -> the further parameters, a sequence of Parameter
+        check(method="adam", lr=0.1, **options)   -> ValueError where the values do not go together
+
     Args:
         name: as suites call it, such as "gradient-flow".
         drive: the loop; its docstring is the method's documentation.
         clock: "time" for a flow, whose positions are times; "iteration" or "lr" (time = lr·iteration).
         family: the name under which problems know a theory for it.
         batched: whether it is handed all runs at once; otherwise one at a time, with a run axis of length 1.
+            A function of all parameters, by name, where it depends on them.
         rotation_equivariant: whether it commutes with rotations of the d coordinates.
         rtol: relative error that its own tolerances leave in the loss; 0 where it has none.
+        options: declares parameters that depend on others: its arguments name those that decide.
+        check: called with all values, by name, where they are written.
+        libraries: distributions whose versions its numbers depend on.
     """
 
     name: str
     drive: Callable[..., str | None]
     clock: Clock = "iteration"
     family: str = ""
-    batched: bool = False
+    batched: bool | Callable[..., bool] = False
     rotation_equivariant: bool = False
     rtol: float = 0.0
+    options: Callable[..., Sequence[Parameter]] | None = None
+    check: Callable[..., object] | None = None
+    libraries: tuple[str, ...] = ()
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What a suite may set."""
-        return read_parameters(self.drive, skip=3)
+        """What a suite may set; `parameters_for` adds the options."""
+        return read_parameters(self.drive, skip=3, options=self.options is not None)
+
+    @cached_property
+    def deciding(self) -> tuple[Parameter, ...]:
+        """The parameters by which the options go."""
+        if self.options is None:
+            return ()
+        known = {p.name: p for p in self.parameters}
+        return tuple(known[name] for name in inspect.signature(self.options).parameters)
+
+    def parameters_for(self, given: Mapping[str, Any]) -> tuple[Parameter, ...]:
+        """What a suite may set beside `given`, options included."""
+        if self.options is None:
+            return self.parameters
+        names = {p.name for p in self.deciding}
+        values = complete(self.deciding, {k: v for k, v in given.items() if k in names}, self.name)
+        try:
+            return (*self.parameters, *self.options(**values))
+        except ValueError as error:
+            raise InputError(f"{self.name}: {error}") from None
+
+    def settle(self, values: Mapping[str, Any]) -> DriverMethod:
+        """The method for these values: checked, and known to be batched or not."""
+        try:
+            if self.check is not None:
+                self.check(**values)
+        except ValueError as error:
+            raise InputError(f"{self.name}: {error}") from None
+        return replace(self, batched=self.batched(**values)) if callable(self.batched) else self
 
     @cached_property
     def description(self) -> Description:
@@ -98,6 +145,12 @@ class DriverMethod:
 
 
 Method: TypeAlias = StepMethod | DriverMethod
+
+
+def name_for(method: Method, given: Mapping[str, Any]) -> str:
+    """What messages call a method: its name, with what decides its options."""
+    deciding = {p.name for p in method.deciding} if isinstance(method, DriverMethod) else set()
+    return label(method.name, {name: value for name, value in given.items() if name in deciding})
 
 
 @dataclass(frozen=True)
@@ -115,12 +168,14 @@ class Optimizer:
     alias: str | None = None
 
     def __post_init__(self) -> None:
-        _ = self.parameters  # refuse bad values where they are written, not where they are used
+        values = self.parameters  # refuse bad values where they are written, not where they are used
+        if isinstance(self.method, DriverMethod):
+            object.__setattr__(self, "method", self.method.settle(values))
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        """Every parameter's value, defaults included."""
-        return complete(self.method.parameters, self.given, self.method.name)
+        """Every parameter's value, defaults and options included."""
+        return complete(self.method.parameters_for(self.given), self.given, name_for(self.method, self.given))
 
     @property
     def name(self) -> str:

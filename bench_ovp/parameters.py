@@ -73,17 +73,19 @@ class Parameter:
             return self._adapter.validate_python(value)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            told = first["msg"][:1].lower() + first["msg"][1:]
+            own = first["type"] == "value_error"  # a predicate's own words
+            told = first["msg"].removeprefix("Value error, ") if own else first["msg"][:1].lower() + first["msg"][1:]
             raise InputError(f"{self.name} = {reprlib.repr(value)}: {told}") from None
 
 
 @cache  # a suite with a large grid asks once per point
-def read_parameters(function: Callable[..., Any], skip: int) -> tuple[Parameter, ...]:
+def read_parameters(function: Callable[..., Any], skip: int, options: bool = False) -> tuple[Parameter, ...]:
     """The parameters of `function` behind its first `skip` arguments.
 
     Args:
         function: a step, a driver or a problem class; types come from annotations, else from defaults.
         skip: how many leading arguments the host passes itself.
+        options: whether further ones are declared elsewhere; then it must take `**`, and otherwise must not.
     """
     described = describe(function).parameters
     target = function.__init__ if inspect.isclass(function) else function
@@ -92,11 +94,46 @@ def read_parameters(function: Callable[..., Any], skip: int) -> tuple[Parameter,
     except NameError as error:
         raise TypeError(f"cannot read the annotations of {function.__qualname__}: {error}") from error
     found = []
-    for name, p in list(inspect.signature(function).parameters.items())[skip:]:
+    arguments = list(inspect.signature(function).parameters.items())[skip:]
+    if options and not any(p.kind is p.VAR_KEYWORD for _, p in arguments):
+        raise TypeError(f"{function.__qualname__} declares options but does not take **options")
+    for name, p in arguments:
+        if options and p.kind is p.VAR_KEYWORD:
+            continue
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             raise TypeError(f"{function.__qualname__} takes *{name}; name each parameter instead")
         annotation = hints.get(name, _kind_of(p.default))
         found.append(Parameter(name, p.default, annotation, described.get(name, "")))
+    return tuple(found)
+
+
+def read_options(function: Callable[..., Any], leave_out: Iterable[str] = ()) -> tuple[Parameter, ...]:
+    """The arguments of another library's function as parameters: those whose defaults are plain data.
+
+    Types come from the defaults, since foreign annotations say more than a suite file can: a number may be any
+    number unless it is annotated as an int, a tuple is a vector, and None takes any number or text.
+
+    Args:
+        function: a function or a class.
+        leave_out: names that the caller passes itself.
+    """
+    found = []
+    for name, p in inspect.signature(function).parameters.items():
+        if name in leave_out or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY):
+            continue
+        plain = p.default
+        if isinstance(plain, int | float) and not isinstance(plain, bool):
+            whole = p.annotation in (int, "int")
+            annotation: Any = int if whole else float if isinstance(plain, float) else int | float
+        elif isinstance(plain, tuple | list) and all(isinstance(x, int | float | None) for x in plain):
+            annotation, plain = list[float | None] if None in plain else Vector, list(plain)
+        elif plain is None or plain is p.empty:
+            annotation = bool | int | float | str | None
+        elif isinstance(plain, bool | str):
+            annotation = type(plain)
+        else:
+            continue
+        found.append(Parameter(name, plain, annotation))
     return tuple(found)
 
 

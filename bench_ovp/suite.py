@@ -14,16 +14,17 @@ from typing import Any, TypeVar
 
 from .checkpoints import Horizon, StopRule
 from .errors import InputError
-from .optimizers import Optimizer
+from .optimizers import DriverMethod, Optimizer, name_for
 from .parameters import Parameter, load_matrix, nearest
 from .problems import Problem, parameters_of
-from .registry import Registry
+from .registry import Registry, find_files
 from .yaml_nodes import LARGEST_INTEGER, Mark, Node, parse, read_text
 
 MOST_CELLS = 100_000
 MOST_OVERRIDES = 100
 FINEST = 1000  # checkpoints per decade
 LONGEST_NAME = 100
+MOST_CHOICES = 100  # methods of one library in one item
 
 EXAMPLES = {
     "name": "name: paper (letters, digits, '.', '_' and '-', at most 100)",
@@ -40,6 +41,8 @@ EXAMPLES = {
     "stop": "stop: {loss: 1e-28, wall: 10m}",
     "loss": "loss: 1e-28",
     "wall": "wall: 10m, or 30s, 1h30m, or a number of seconds",
+    "memory": "memory: 2GB, or 500MB, or a number of bytes",
+    "plugins": "plugins: [my_optimizer.py], a Python file with hooks, relative to the suite file",
     "overrides": 'overrides: [{cells: "* x NAME*", horizon: {iterations: 1e4}}]',
     "cells": 'cells: "* x NAME*"',
 }
@@ -47,6 +50,8 @@ REQUIRED = ("name", "problems", "optimizers", "seeds", "horizon")
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 _AMOUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
+_UNITS = ("", "kB", "MB", "GB", "TB")
+_MEMORY = re.compile(f"{_AMOUNT} ?({'|'.join(_UNITS)})")
 _WALL = re.compile(f"(?:{_AMOUNT}h)?(?:{_AMOUNT}m)?(?:{_AMOUNT}s)?")
 
 
@@ -72,6 +77,7 @@ class Suite:
         per_decade: checkpoints per decade.
         stop: when they end early, unless an override says otherwise.
         overrides: in the file's order.
+        absent: what it names and cannot be had, because a plug-in did not load; a line each.
         text: the file as read.
     """
 
@@ -83,6 +89,7 @@ class Suite:
     per_decade: int = 20
     stop: StopRule = field(default_factory=StopRule)
     overrides: tuple[Override, ...] = ()
+    absent: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
 
     def rules(self, problem: str, optimizer: str) -> tuple[Horizon, StopRule]:
@@ -118,19 +125,23 @@ def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Su
     text = read_text(path)
     root = parse(text, path)
     folder = (folder or path.parent).resolve()
-    found = _read_top(
-        root,
-        {
-            "name": _read_name,
-            "problems": partial(_read_entries, kind="problem", registry=registry, folder=folder),
-            "optimizers": partial(_read_entries, kind="optimizer", registry=registry, folder=folder),
-            "seeds": _read_seeds,
-            "horizon": _read_horizon,
-            "checkpoints": partial(_read_keys, readers={"per_decade": partial(_read_count, least=1, most=FINEST)}),
-            "stop": _read_stop,
-            "overrides": _read_overrides,
-        },
-    )
+    readers: dict[str, Reader] = {
+        "name": _read_name,
+        "plugins": _read_plugins,
+        "problems": partial(_read_entries, kind="problem", registry=registry, folder=folder),
+        "optimizers": partial(_read_entries, kind="optimizer", registry=registry, folder=folder),
+        "seeds": _read_seeds,
+        "horizon": _read_horizon,
+        "checkpoints": partial(_read_keys, readers={"per_decade": partial(_read_count, least=1, most=FINEST)}),
+        "stop": _read_stop,
+        "overrides": _read_overrides,
+    }
+    found = _read_top(root, readers)
+    absent = [entry for kind in ("problems", "optimizers") for entry in found[kind] if entry.absent]
+    for kind in ("problems", "optimizers"):
+        found[kind] = [entry for entry in found[kind] if not entry.absent]
+        if not found[kind]:
+            raise absent[0].mark.refuse(absent[0].absent)
     _refuse_many(found)
     problems = _expand(found["problems"], lambda entry, point: Problem(registry.problems[entry.name], point))
     optimizers = _expand(
@@ -147,11 +158,12 @@ def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Su
         per_decade=found.get("checkpoints", {}).get("per_decade", Suite.per_decade),
         stop=found.get("stop", StopRule()),
         overrides=tuple(override for _, override in overrides),
+        absent=tuple(str(entry.mark.refuse(entry.absent)) for entry in absent),
         text=text,
     )
     cells = list(product(problems, optimizers))
     for mark, override in overrides:
-        if not any(matches(override.cells, cell_label(*cell)) for cell in cells):
+        if not absent and not any(matches(override.cells, cell_label(*cell)) for cell in cells):
             known = f"a cell is called {cell_label(*cells[0])}"
             raise mark.refuse(f"no cell matches {override.cells!r}; {known}, and * and ? are wild")
     for problem, optimizer in cells:
@@ -169,6 +181,7 @@ class _Entry:
     name: str
     values: Mapping[str, Sequence[Any]]
     label: str | None = None
+    absent: str = ""  # why nothing can be made of it
 
     @property
     def size(self) -> int:
@@ -253,6 +266,30 @@ def _read_name(node: Node) -> str:
     return name
 
 
+def read_plugins(path: Path, folder: Path | None = None) -> tuple[Path, ...]:
+    """The single-file plug-ins that a suite file asks for; nothing else of it is looked at.
+
+    Args:
+        path: the suite file.
+        folder: where relative paths in it begin; its own folder, if None.
+    Errors:
+        InputError: the file cannot be read, or one of them is not there.
+    """
+    root = parse(read_text(path), path)
+    node = root.value.get("plugins") if isinstance(root.value, dict) else None
+    if node is None:
+        return ()
+    found: list[Path] = []
+    for item in _read_list(node):
+        with item.mark.locate():
+            found += find_files([_read_text(item)], (folder or path.parent).resolve())
+    return tuple(found)
+
+
+def _read_plugins(node: Node) -> None:
+    """They were read before the registry was made."""
+
+
 def _read_seeds(node: Node) -> Sequence[int]:
     if not isinstance(node.value, list):
         return range(_read_count(node))
@@ -270,7 +307,22 @@ def _read_horizon(node: Node) -> Horizon:
 
 
 def _read_stop(node: Node) -> StopRule:
-    return StopRule(**_read_keys(node, {"loss": partial(_read_number, zero=True), "wall": _read_wall}))
+    readers: dict[str, Reader] = {
+        "loss": partial(_read_number, zero=True),
+        "wall": _read_wall,
+        "memory": _read_memory,
+    }
+    return StopRule(**_read_keys(node, readers))
+
+
+def _read_memory(node: Node) -> int:
+    if not isinstance(node.value, str):
+        return _read_count(node)
+    found = _MEMORY.fullmatch(node.value)
+    size = float(found.group(1)) * 1000 ** _UNITS.index(found.group(2)) if found else 0.0
+    if size < 1:
+        raise _mistaken(node, "an amount of memory")
+    return int(size)
 
 
 def _read_wall(node: Node) -> float:
@@ -304,24 +356,51 @@ def _read_entries(node: Node, kind: str, registry: Registry, folder: Path) -> li
 
 def _read_entry(item: Node, kind: str, registry: Registry, folder: Path) -> _Entry:
     name, given = _read_item(item, kind)
-    known = {p.name: p for p in _parameters(item.mark, kind, name, registry)}
+    if registry.failed and name not in (registry.problems if kind == "problem" else registry.methods):
+        # It may well be what a broken plug-in would have offered: the others can do without it.
+        failed = "; ".join(f"{plugin.title} did not load: {plugin.error}" for plugin in registry.failed)
+        return _Entry(item.mark, name, {}, absent=f"there is no {kind} {name!r}, and {failed}")
+    choices = _choices(item, kind, name, given, registry, folder)
     label = None
-    values = {}
+    values: dict[str, list[Any]] = {}
     for key, node in given.items():
         if key == "label" and kind == "optimizer":
             label = _read_text(node)
             if len(label) > LONGEST_NAME:
                 raise node.refuse(f"a label of {len(label)} characters; shorten it to {LONGEST_NAME}")
-        elif key in known:
-            values[key] = _read_values(node, known[key], folder)
-        else:
-            choice = [*known, "label"] if kind == "optimizer" else known
-            raise node.key_mark.refuse(f"{name} has no parameter {key!r}{nearest(key, choice)}")
+            continue
+        for owner, known in choices.items():
+            if key not in known:
+                near = nearest(key, [*known, "label"] if kind == "optimizer" else known)
+                raise node.key_mark.refuse(f"{owner} has no parameter {key!r}{near}")
+            read = _read_values(node, known[key], folder)
+            if values.setdefault(key, read) != read:
+                told = f"{key} is one thing for {next(iter(choices))} and another for {owner}; list them one by one"
+                raise node.key_mark.refuse(told)
     entry = _Entry(item.mark, name, values, label)
     if label is not None and entry.size > 1:
         told = f"one label for the {entry.size} optimizers of a grid; remove it, or list them one by one"
         raise given["label"].key_mark.refuse(told)
     return entry
+
+
+def _choices(
+    item: Node, kind: str, name: str, given: Mapping[str, Node], registry: Registry, folder: Path
+) -> dict[str, dict[str, Parameter]]:
+    """The parameters that an item may set, by name: one set of them for each point of the grid that decides."""
+    fixed = {p.name: p for p in _parameters(item.mark, kind, name, registry)}
+    method = registry.methods[name] if kind == "optimizer" else None
+    if not isinstance(method, DriverMethod) or not method.deciding:
+        return {name: fixed}
+    deciding = {p.name: _read_values(given[p.name], p, folder) for p in method.deciding if p.name in given}
+    entry = _Entry(next((given[key].mark for key in deciding), item.mark), name, deciding)
+    if entry.size > MOST_CHOICES:
+        raise entry.mark.refuse(f"a grid of {entry.size:,} in {name}; list at most {MOST_CHOICES} in one item")
+    choices = {}
+    for point in entry.points():
+        with entry.mark.locate():
+            choices[name_for(method, point)] = {p.name: p for p in method.parameters_for(point)}
+    return choices
 
 
 def _read_item(item: Node, kind: str) -> tuple[str, Mapping[str, Node]]:
