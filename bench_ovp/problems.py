@@ -52,6 +52,7 @@ class ProblemDefinition(Protocol):
                                          with rotations; loss, gradient norm and observables are unchanged
         kernels()                     -> Kernels for the compiled engine
         resolution                    -> the smallest loss that double precision resolves
+        same_start                    -> True where all seeds are meant to start at one point
     """
 
     name: ClassVar[str]

@@ -280,7 +280,7 @@ class ToyCase3(Neuron):
 def _single(family: str, parameters: Mapping[str, Any]) -> Theory | None:
     source = "Yehudai & Shamir (2020)"
     if family == "nesterov":
-        return theory.late_nesterov(float(parameters["lr"]), source)
+        return theory.late_nesterov(float(parameters["lr"]), source) if "lr" in parameters else None
     return theory.linear(family, parameters, 0.5, source)
 
 

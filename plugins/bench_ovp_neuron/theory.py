@@ -45,8 +45,8 @@ def linear(family: str, parameters: Mapping[str, Any], curvature: float, source:
         return None
     if family == "gradient-descent":
         return _contraction(abs(1.0 - lr * curvature), lr, source)
-    if family == "heavy-ball":
-        beta = float(parameters["beta"])
+    beta = parameters.get("beta")
+    if family == "heavy-ball" and isinstance(beta, float | int):  # a stranger's may be called otherwise
         b = 1.0 + beta - lr * curvature
         root = cmath.sqrt(b * b - 4.0 * beta)
         return _contraction(max(abs(b + root), abs(b - root)) / 2.0, lr, f"{source}; Polyak (1964)")
