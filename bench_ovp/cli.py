@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from . import __version__
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from .scaffold import Kind
     from .suite_run import Finished
 
 FIGURES = (".png", ".svg", ".pdf")
@@ -27,6 +29,10 @@ Examples:
 Completion: add to the start-up file of your shell (bash here; zsh_source, fish_source likewise)
   eval "$(_BENCH_OVP_COMPLETE=bash_source bench-ovp)"
 """
+
+
+_PLUGINS = click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+                        help="A Python file with hooks, loaded beside the installed plug-ins. May repeat.")  # fmt: skip
 
 
 class Commands(click.Group):
@@ -62,6 +68,7 @@ def main() -> None:
 @click.option("--seeds", type=click.IntRange(min=1), help="Override the file's seeds with 0 ... N-1.")
 @click.option("--only", multiple=True, metavar="GLOB",
               help='Only cells whose "PROBLEM x OPTIMIZER" label matches; * and ? are wild. May repeat.')  # fmt: skip
+@_PLUGINS
 @click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
 @click.option("--no-report", is_flag=True, help="Write the tables only.")
 def suite(
@@ -71,12 +78,13 @@ def suite(
     executor: str,
     seeds: int | None,
     only: tuple[str, ...],
+    plugins: tuple[Path, ...],
     dry_run: bool,
     no_report: bool,
 ) -> None:
     """Run what is missing of the suite FILE, then write tables and report.
 
-    Exit codes: 0 all runs ended; 1 some failed or timed out; 2 bad input.
+    Exit codes: 0 all runs ended; 1 some failed or timed out, or a plug-in did not load; 2 bad input.
     """
     from .executors import check_name
     from .progress import Reporting
@@ -84,7 +92,7 @@ def suite(
 
     check_name(executor)
     if dry_run:
-        _print_plan(file, results, seeds, only)
+        _print_plan(file, results, seeds, only, plugins)
         return
     with Reporting() as progress:
         finished = run_suite(
@@ -94,11 +102,12 @@ def suite(
             executor=executor,
             seeds=seeds,
             only=only,
+            plugins=plugins,
             report=not no_report,
             progress=progress,
         )
     _print_finished(finished)
-    if finished.unsound:
+    if not finished.sound:
         sys.exit(FAILED)
 
 
@@ -144,11 +153,12 @@ def check_figure(path: Path | None) -> None:
 
 @main.command("list")
 @click.argument("what", type=click.Choice(["problems", "optimizers", "plugins"]), required=False)
-def list_offered(what: str | None) -> None:
+@_PLUGINS
+def list_offered(what: str | None, plugins: tuple[Path, ...]) -> None:
     """List problems, optimizers and plug-ins."""
     from .listing import list_all
 
-    click.echo(list_all(what))
+    click.echo(list_all(what, plugins))
 
 
 def _complete_name(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
@@ -160,28 +170,97 @@ def _complete_name(context: click.Context, parameter: click.Parameter, typed: st
 
 @main.command(epilog="\b\nThe names:\n  bench-ovp list")
 @click.argument("name", shell_complete=_complete_name)
-def show(name: str) -> None:
+@_PLUGINS
+def show(name: str, plugins: tuple[Path, ...]) -> None:
     """Parameters, defaults, units, theory and source of one problem or optimizer."""
     from .listing import show_one
 
-    click.echo(show_one(name))
+    click.echo(show_one(name, plugins))
 
 
-@main.command(epilog="\b\nExample:\n  bench-ovp check suites/paper.yaml")
-@click.argument("target", type=click.Path(path_type=Path))
-def check(target: Path) -> None:
-    """Say what is wrong with the suite file TARGET, or that nothing is."""
-    from .registry import installed
-    from .suite_run import plan_suite
+@main.command(epilog="\b\nExamples:\n  bench-ovp check suites/paper.yaml\n  bench-ovp check my-optimizer -p lr=0.1\n"
+                     "  bench-ovp check my_plugin.py")  # fmt: skip
+@click.argument("target", shell_complete=_complete_name)
+@click.option("-p", "--parameter", "parameters", multiple=True, metavar="[NAME.]KEY=VALUE",
+              help="A value for a parameter of what is checked. May repeat.")  # fmt: skip
+@click.option("--limit", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True,
+              help="Seconds that one check may take; the first time, a step is compiled.")  # fmt: skip
+@_PLUGINS
+def check(target: str, parameters: tuple[str, ...], limit: float, plugins: tuple[Path, ...]) -> None:
+    """Say what is wrong with TARGET, or that nothing is.
 
-    read, cells = plan_suite(target, installed())
-    click.echo(f"{target}: {len(cells)} cells of {len(read.seeds)} seeds; nothing is wrong with it")
+    TARGET is a suite file; or a problem, an optimizer, a plug-in or a plug-in's file, which the conformance kit
+    then tries, each check in time.
+
+    Exit codes: 0 nothing is wrong; 1 a check fails; 2 bad input.
+    """
+    path = Path(target)
+    if path.suffix != ".py" and (path.suffix in (".yaml", ".yml") or path.exists() or len(path.parts) > 1):
+        _check_suite(path, plugins)
+    elif not _check_conformance(target, parameters, limit, plugins):
+        sys.exit(FAILED)
 
 
-def _print_plan(file: Path, results: Path, seeds: int | None, only: tuple[str, ...]) -> None:
+def _check_suite(file: Path, plugins: tuple[Path, ...]) -> None:
+    from .suite_run import plan_suite, read_registry
+
+    read, cells = plan_suite(file, read_registry(file, plugins))
+    click.echo(f"{file}: {len(cells)} cells of {len(read.seeds)} seeds; nothing is wrong with it")
+
+
+def _check_conformance(name: str, parameters: tuple[str, ...], limit: float, plugins: tuple[Path, ...]) -> bool:
+    from .testing.target import Target
+    from .testing.watch import read_parameters, run_checks
+
+    counts = {"ok": 0, "FAILS": 0, "skipped": 0}
+    for answer in run_checks(Target(name, read_parameters(parameters), plugins), limit):
+        counts[answer.verdict] += 1
+        click.echo(f"{answer.verdict:<8} {answer.check}" + (f": {answer.message}" if answer.message else ""))
+    told = f"{counts['ok']} ok, {counts['FAILS']} fail, {counts['skipped']} skipped"
+    click.echo(f"{name}: {sum(counts.values())} checks: {told}")
+    return counts["FAILS"] == 0
+
+
+@main.group(epilog="\b\nExamples:\n  bench-ovp new optimizer my-optimizer\n  bench-ovp new problem my-problem")
+def new() -> None:
+    """Write an installable plug-in to begin from: an optimizer or a problem that passes its tests as written."""
+
+
+_TO = click.option("--to", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
+                   help="The package becomes the folder DIR/NAME.  [default: here]")  # fmt: skip
+
+
+@new.command("optimizer", epilog="\b\nExample:\n  bench-ovp new optimizer my-optimizer")
+@click.argument("name")
+@_TO
+@click.option("--driver", is_flag=True, help="One that owns its loop, as a flow does.")
+def new_optimizer(name: str, to: Path, driver: bool) -> None:
+    """Write the package of an optimizer NAME, such as my-optimizer."""
+    _write_new("driver" if driver else "optimizer", name, to)
+
+
+@new.command("problem", epilog="\b\nExample:\n  bench-ovp new problem my-problem")
+@click.argument("name")
+@_TO
+def new_problem(name: str, to: Path) -> None:
+    """Write the package of a problem NAME, such as my-problem."""
+    _write_new("problem", name, to)
+
+
+def _write_new(kind: Kind, name: str, to: Path) -> None:
+    from .listing import columns
+    from .scaffold import write_package
+
+    package = write_package(kind, name, to)
+    click.echo(f"wrote {package.folder}\n{columns(list(package.files.items()), indent='  ')}\n\ngo on with")
+    for line in (f"cd {shlex.quote(str(package.folder))}", *package.commands):
+        click.echo(f"  {line}")
+
+
+def _print_plan(file: Path, results: Path, seeds: int | None, only: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
     from .listing import describe_plan
 
-    click.echo(describe_plan(file, results, seeds, only))
+    click.echo(describe_plan(file, results, seeds, only, plugins))
 
 
 def _print_finished(finished: Finished) -> None:
@@ -192,6 +271,10 @@ def _print_finished(finished: Finished) -> None:
         click.echo(f"partial: {len(finished.missing)} cells are not finished, such as {finished.missing[0]}")
     if finished.unsound:
         click.echo(f"{finished.unsound} runs failed or timed out; {finished.folder / 'runs.csv'} says why")
+    if finished.absent:
+        click.echo(f"{len(finished.absent)} entries of the suite were left out; the first: {finished.absent[0]}")
+    elif finished.faulty:
+        click.echo(f"did not load: {', '.join(finished.faulty)}")
     click.echo(f"tables: {finished.folder}")
     if finished.page is not None:
         click.echo(f"report: {finished.page}")

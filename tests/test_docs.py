@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import json
 import re
+import shlex
 import sys
 import tomllib
+from collections.abc import Callable, Collection
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
 import bench_ovp as ovp
-from bench_ovp import hookspecs, ranking, suite, yaml_nodes
+from bench_ovp import hookspecs, parameters, ranking, suite, yaml_nodes
+from bench_ovp.cli import main
 from bench_ovp.contest import hold_contests
+from bench_ovp.integrate.driven import Checkpoints
+from bench_ovp.oracle import Oracle
 from bench_ovp.problems import ProblemDefinition
 from bench_ovp.rates import Rate
 from bench_ovp.registry import gather, installed
+from bench_ovp.scaffold.package import render
 from bench_ovp.tables import comparison_frame, ranking_frame, runs_frame, trace_frame
 from bench_ovp.trace import STATUSES
 
@@ -85,17 +93,46 @@ def test_examples_run(page, files):
 
 def test_plugins_come_in_by_their_entry_points(files):
     """The optimizer is a file of at most 15 lines and one line in its pyproject."""
-    page = DOCS / "plugins.md"
-    optimizer, problem = write_named(page, files)
+    page = DOCS / "write-an-optimizer.md"
+    optimizer = "bench_ovp_momentum.py"
+    assert optimizer in write_named(page, files)
     assert len((files / optimizer).read_text().strip().splitlines()) <= 15
     [(_, project)] = blocks(page, "toml")
     entries = tomllib.loads(project)["project"]["entry-points"][hookspecs.PROJECT]
     assert list(entries.values()) == [optimizer.removesuffix(".py")]
-    entries["bowl"] = problem.removesuffix(".py")
     registry = gather([EntryPoint(name, value, hookspecs.PROJECT) for name, value in entries.items()])
-    assert [plugin.error for plugin in registry.plugins] == ["", ""]
+    assert [plugin.error for plugin in registry.plugins] == [""]
     assert "my-heavy-ball" in registry.methods
-    assert "bowl" in registry.problems
+
+
+@pytest.mark.parametrize(("page", "kind"), [("write-an-optimizer.md", "optimizer"), ("write-a-problem.md", "problem")])
+def test_pages_show_what_new_writes(page, kind):
+    name, code = next((name, code) for name, code in blocks(DOCS / page, "python") if name)
+    assert name == f"my_{kind}.py"
+    assert code == render(f"{kind}.py", kind=kind, name=f"my-{kind}", module=f"my_{kind}")
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    """The words of each bench-ovp command in a page's shell blocks and code type."""
+    text = page.read_text()
+    lines = [line for _, code in blocks(page, "sh") for line in code.splitlines()]
+    lines += re.findall(r"`(bench-ovp [^`]+)`", text)
+    found = (re.search(r"(?:^|/|&& )bench-ovp (.+)", line.partition(" #")[0]) for line in lines)
+    return [shlex.split(match.group(1)) for match in found if match]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda p: p.name)
+def test_commands_and_options_exist(page):
+    for words in commands_of(page):
+        known: click.Command = main
+        options = {option for parameter in known.params for option in parameter.opts}
+        for word in words:
+            if isinstance(known, click.Group) and word in known.commands:
+                known = known.commands[word]
+                options |= {option for parameter in known.params for option in parameter.opts} | {"--help"}
+            elif word.startswith("-"):
+                assert word.partition("=")[0] in options, words
+        assert known is not main or words[0].startswith("-"), words
 
 
 def test_the_suite_of_suites_md_reads(tmp_path):
@@ -119,7 +156,7 @@ def test_the_suite_of_suites_md_reads(tmp_path):
 
 
 def test_every_page_is_in_the_index():
-    linked = set(re.findall(r"\]\((\w+\.md)\)", (DOCS / "README.md").read_text()))
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / "README.md").read_text()))
     assert {page.name for page in PAGES} - {"README.md"} <= linked
 
 
@@ -127,8 +164,6 @@ def test_every_page_is_in_the_index():
 def test_links_lead_somewhere(page):
     for target, anchor in re.findall(r"\]\(([\w./-]*\.md)?(#[\w-]+)?\)", page.read_text()):
         file = (page.parent / target).resolve() if target else page
-        if file.name == "statistics.md" and not file.exists():
-            continue  # another page in the making
         assert file.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
@@ -136,25 +171,85 @@ def test_links_lead_somewhere(page):
             assert anchor[1:] in slugs, f"{target}{anchor}"
 
 
-def hook_signatures() -> set[str]:
-    specs = {name: spec for name, spec in vars(hookspecs).items() if name.startswith("bench_ovp_")}
-    return {f"{name}{inspect.signature(spec)}".replace("'", "") for name, spec in specs.items()}
+def annotation(noted: object) -> str:
+    """A type as the source writes it."""
+    return str(getattr(noted, "__forward_arg__", noted))
 
 
-def test_hooks_are_as_documented():
-    told = section("plugins.md", "## The hooks")
-    assert set(re.findall(r"^bench_ovp_\w+\(.*$", told, re.MULTILINE)) == hook_signatures()
+def signature(function: Callable[..., object], skip: int = 0) -> str:
+    """`(a: A, b: B = 1) -> C`, without the first `skip` arguments."""
+    read = inspect.signature(function)
+    told = []
+    for name, p in list(read.parameters.items())[skip:]:
+        default = "" if p.default is p.empty else f" = {p.default!r}"
+        told.append(f"{name}: {annotation(p.annotation)}{default}")
+    return f"({', '.join(told)}) -> {annotation(read.return_annotation)}"
+
+
+def fields(kind: type) -> list[str]:
+    """The fields of a dataclass or a NamedTuple, with their types and defaults."""
+    if dataclasses.is_dataclass(kind):
+        defaults = {f.name: f.default for f in dataclasses.fields(kind) if f.default is not dataclasses.MISSING}
+    else:
+        defaults = kind._field_defaults
+    names = [f.name for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else kind._fields
+    noted = inspect.get_annotations(kind)
+    return [
+        f"{name}: {annotation(noted[name])}" + (f" = {defaults[name]!r}" if name in defaults else "") for name in names
+    ]
+
+
+def members(kind: type, leave_out: Collection[str] = ()) -> list[str]:
+    """The public attributes, properties and methods of a class."""
+    found = [f"{name}: {annotation(noted)}" for name, noted in inspect.get_annotations(kind).items()]
+    for name, member in vars(kind).items():
+        if name.startswith("_") or name in leave_out:
+            continue
+        if isinstance(member, property):
+            found.append(f"{name}: {inspect.signature(member.fget).return_annotation}")
+        elif inspect.isfunction(member):
+            found.append(f"{name}{signature(member, skip=1)}")
+    return found
+
+
+def stubs() -> dict[str, list[str]]:
+    """What hooks.md shows below each heading, from the code."""
+    hooks = [f"{name}{signature(hook)}" for name, hook in vars(hookspecs).items() if name.startswith("bench_ovp_")]
+    host_only = {"narrow", "charge"}  # the host's own calls, which a plug-in has no use for
+    positions = vars(Checkpoints([1.0], lambda *_: None, lambda *_: None))["positions"]
+    return {
+        "## The hooks": hooks,
+        "### StepMethod": fields(ovp.StepMethod),
+        "### DriverMethod": fields(ovp.DriverMethod),
+        "### Oracle": members(Oracle, host_only),
+        "### Checkpoints": [f"positions: {type(positions).__name__}", *members(Checkpoints)],
+        "### ProblemDefinition": members(ProblemDefinition),
+        "### Theory": fields(ovp.Theory),
+        "### Kernels": fields(ovp.Kernels),
+    }
+
+
+@pytest.mark.parametrize("heading", stubs())
+def test_signatures_are_as_documented(heading):
+    """The block below the heading is what the code says, line by line; on a failure, paste the left side."""
+    told = re.findall(r"^```text\n(.*?)^```$", section("hooks.md", heading), re.MULTILINE | re.DOTALL)
+    assert "\n".join(stubs()[heading]) + "\n" == told[0]
 
 
 @pytest.mark.parametrize("documented", [ovp.StepMethod, ovp.DriverMethod, ProblemDefinition])
-def test_signatures_are_as_in_the_docstrings(documented):
-    """The lines that are set apart in the docstring stand in the page too."""
-    page = (DOCS / "plugins.md").read_text()
+def test_calls_are_as_in_the_docstrings(documented):
+    """The lines that are set apart in the docstring stand in the reference and in the guide too."""
     lines = [line[4:] for line in inspect.getdoc(documented).splitlines() if line.startswith("    ")]
     lines = [line for line in lines if re.match(r"\w+\(|resolution|\s+with rotations", line)]
     assert lines
+    page = (DOCS / "hooks.md").read_text()
     for line in lines:
         assert line in page
+
+
+def test_types_of_parameters_are_documented():
+    assigned = [node for node in ast.parse(inspect.getsource(parameters)).body if isinstance(node, ast.Assign)]
+    assert {node.targets[0].id for node in assigned} == first_cells(section("hooks.md", "## Types of parameters"))
 
 
 def traces():
@@ -231,6 +326,7 @@ def test_suite_keys_and_limits_are_documented():
         suite.MOST_OVERRIDES,
         suite.FINEST,
         suite.LONGEST_NAME,
+        suite.MOST_CHOICES,
         yaml_nodes.LARGEST_FILE,
         yaml_nodes.DEEPEST,
     ):
@@ -240,7 +336,7 @@ def test_suite_keys_and_limits_are_documented():
 def test_families_are_documented():
     shipped = [p for p in installed().plugins if p.distribution == "bench-ovp"]
     families = {installed().methods[name].family for plugin in shipped for name in plugin.optimizers}
-    [told] = [line for line in (DOCS / "plugins.md").read_text().splitlines() if "Shipped families" in line]
+    [told] = [line for line in (DOCS / "write-an-optimizer.md").read_text().splitlines() if "Shipped families" in line]
     assert families == set(re.findall(r"`([a-z-]+)`", told.partition("Shipped families")[2]))
 
 
