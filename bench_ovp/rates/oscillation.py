@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 
 COARSE = 0.08  # noise above this may be an oscillation that the points are too coarse to show
 EXPLAINED = 0.1  # share of the scatter that may remain
+TRIED, HOPELESS = 3, 0.6  # where so many peaks leave that share of it, no other will do
 FEWEST = 14
 PERIODS = 2.5  # fewer are a bend
 DEEPEST = 0.02  # of a trough, relative to the mean; deeper ones are not trusted
@@ -70,7 +71,9 @@ def find_oscillation(t: Array, y: Array, sigma: Array) -> Oscillation | None:
     peaks = peaks[np.argsort(power[peaks])[::-1][:_PEAKS]]
     best, chosen = np.inf, None
     theta = np.empty(7)
-    for peak in peaks:
+    for tried, peak in enumerate(peaks):
+        if tried >= TRIED and best > HOPELESS * before:
+            break
         omega = (peak + 1) * step
         wave = np.column_stack([np.ones_like(tw), np.cos(omega * tw), np.sin(omega * tw)])
         theta[:3] = np.linalg.lstsq(wave, data, rcond=None)[0]
