@@ -335,6 +335,7 @@ FAMILIES: dict[str, Callable[[Rng], Truth]] = {
         garbage,
     )
 }  # fmt: skip
+MORE_CONTROLS = 700  # curves of each, beyond those of a family
 CONTROLS = ("constant", "white_noise", "random_walk", "drifting_walk", "stretched", "log_decay", "garbage")
 
 
@@ -502,9 +503,14 @@ def main() -> None:
     for i, seed in enumerate(seeds):
         rng = np.random.default_rng(seed)
         outcomes.append(simulate(names[i % len(names)], NOISES[i // len(names) % len(NOISES)], rng, fit_rate))
+    # A share of 1% is not seen on a few hundred curves: the controls get more.
+    controls = [name for name in names if name in CONTROLS]
+    for i, seed in enumerate(np.random.SeedSequence(options.seed + 1).spawn(len(controls) * MORE_CONTROLS)):
+        rng = np.random.default_rng(seed)
+        outcomes.append(simulate(controls[i % len(controls)], NOISES[i // len(controls) % len(NOISES)], rng, fit_rate))
     seconds = clock.perf_counter() - began
     summarize(outcomes)
-    print(f"{options.curves} curves in {seconds:.0f} s, {1e3 * seconds / options.curves:.1f} ms each")
+    print(f"{len(outcomes)} curves in {seconds:.0f} s, {1e3 * seconds / len(outcomes):.1f} ms each")
 
 
 if __name__ == "__main__":
