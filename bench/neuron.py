@@ -19,7 +19,6 @@ import bench_ovp as ovp
 from bench_ovp.registry import installed
 from bench_ovp.store import Store
 from bench_ovp.suite_run import SUITE_FILE, plan_suite
-from bench_ovp.work import known_errors
 
 CUTS = (0.01, 0.1, 1.0)  # of the horizon
 
@@ -46,14 +45,13 @@ def score(folder: Path, tell: bool) -> None:
             runs = store.load(cell)
             if theory is None or not runs:
                 continue
-            floor, rtol = known_errors(problem, optimizer)
             for cut in CUTS:
                 decided = wrong = covered = 0
                 width, ends = [], []
                 for seed, (run, _, _) in runs.items():
                     time, loss = run.rows["time"], run.rows["loss"]
                     seen = time <= cut * time[-1] * (1 + 1e-9)
-                    rate = ovp.fit_rate(time[seen], loss[seen], floor=floor, rtol=rtol)
+                    rate = ovp.fit_rate(time[seen], loss[seen], floor=run.resolution, rtol=optimizer.rtol)
                     ends.append(time[seen][-1])
                     if rate.law == "undecided":
                         continue

@@ -34,7 +34,7 @@ def scale_rate(rate: Rate, ticks: float) -> Rate:
     return moved
 
 
-def read_clock(run: Run, rate: Rate, clock: str, floor: float = 0.0, rtol: float = 0.0) -> Rate:
+def read_clock(run: Run, rate: Rate, clock: str, rtol: float = 0.0) -> Rate:
     """The law of a run on `clock`, from its law in time.
 
     Converted where the clock is proportional to time over the window of the law, fitted anew elsewhere.
@@ -43,7 +43,7 @@ def read_clock(run: Run, rate: Rate, clock: str, floor: float = 0.0, rtol: float
         run: of a method that has this clock; a flow has no iterations.
         rate: in time.
         clock: one of CLOCKS.
-        floor, rtol: errors of the loss, as for `fit_rate`.
+        rtol: a relative error that every loss may have, as for `fit_rate`.
     """
     if clock == "time" or rate.law == "diverged" or not run.rows:
         return rate
@@ -52,7 +52,7 @@ def read_clock(run: Run, rate: Rate, clock: str, floor: float = 0.0, rtol: float
     if ticks is not None:
         return scale_rate(rate, ticks)
     kept = np.append(shown[1:] > shown[:-1], True)  # of records at one reading the last
-    return fit_rate(shown[kept], np.asarray(run.rows["loss"])[kept], floor=floor, rtol=rtol)
+    return fit_rate(shown[kept], np.asarray(run.rows["loss"])[kept], floor=run.resolution, rtol=rtol)
 
 
 def _find_ticks(time: Array, shown: Array, rate: Rate) -> float | None:

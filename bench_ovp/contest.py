@@ -10,7 +10,6 @@ import numpy as np
 
 from .clocks import CLOCKS, read_clock
 from .comparison import CRITERIA, Comparison, Course, Entrant, compare_all
-from .optimizers import DriverMethod
 from .problems import Array
 from .ranking import TARGETS, Fitted, Standing, evaluations_to, rank, summarise
 from .rates import Rate
@@ -76,13 +75,11 @@ def list_separations(comparisons: Mapping[tuple[str, str], Comparison]) -> list[
 
 def enter(trace: Trace, rates: Sequence[Rate], clock: str) -> Entrant | None:
     """A pair's standing and runs on a clock; None where its method has no such clock."""
-    method = trace.optimizer.method
-    if (clock == "iteration" and method.clock == "time") or not trace.runs:
+    if (clock == "iteration" and trace.optimizer.method.clock == "time") or not trace.runs:
         return None
-    floor, rtol = trace.problem.resolution, method.rtol if isinstance(method, DriverMethod) else 0.0
     fitted, courses = [], []
     for run, rate in zip(trace.runs, rates, strict=True):
-        there = read_clock(run, rate, clock, floor, rtol)
+        there = read_clock(run, rate, clock, trace.optimizer.rtol)
         reached = evaluations_to(run.rows["loss"], run.rows["evaluations"]) if run.rows else (np.inf,) * len(TARGETS)
         fitted.append(Fitted(run.status, there, reached))
         courses.append(read_course(run, there, clock))

@@ -33,6 +33,8 @@ class StepMethod:
         init: makes the state before step 0; None for a method without state.
         family: the name under which problems know a theory for it, such as "gradient-descent".
         rotation_equivariant: whether the step commutes with rotations of the d coordinates.
+        isometry_equivariant: whether it commutes with all isometries of the n·d coordinates: with translations, and
+            with rotations that mix students. It then commutes with those of the d coordinates, too.
         compile: False for a step that is known to need NumPy (a factorisation per run, say).
     """
 
@@ -41,7 +43,12 @@ class StepMethod:
     init: Callable[..., tuple[Any, ...]] | None = None
     family: str = ""
     rotation_equivariant: bool = False
+    isometry_equivariant: bool = False
     compile: bool = True
+
+    def __post_init__(self) -> None:
+        if self.isometry_equivariant:
+            object.__setattr__(self, "rotation_equivariant", True)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -88,6 +95,7 @@ class DriverMethod:
         batched: whether it is handed all runs at once; otherwise one at a time, with a run axis of length 1.
             A function of all parameters, by name, where it depends on them.
         rotation_equivariant: whether it commutes with rotations of the d coordinates.
+        isometry_equivariant: whether it commutes with all isometries of the n·d coordinates.
         rtol: relative error that its own tolerances leave in the loss; 0 where it has none.
         options: declares parameters that depend on others: its arguments name those that decide.
         check: called with all values, by name, where they are written.
@@ -100,10 +108,15 @@ class DriverMethod:
     family: str = ""
     batched: bool | Callable[..., bool] = False
     rotation_equivariant: bool = False
+    isometry_equivariant: bool = False
     rtol: float = 0.0
     options: Callable[..., Sequence[Parameter]] | None = None
     check: Callable[..., object] | None = None
     libraries: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.isometry_equivariant:
+            object.__setattr__(self, "rotation_equivariant", True)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -186,6 +199,11 @@ class Optimizer:
     def label(self) -> str:
         """How tables call it."""
         return self.alias if self.alias is not None else label(self.name, self.given)
+
+    @property
+    def rtol(self) -> float:
+        """The relative error that each loss of a trace may have, rounding aside."""
+        return self.method.rtol if isinstance(self.method, DriverMethod) else 0.0
 
     @property
     def time_per_iteration(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -28,9 +28,10 @@ class Theory(NamedTuple):
 class Kernels(NamedTuple):
     """Compiled forms of a problem, for the compiled engine.
 
-    Each is a numba function `kernel(constants, w)` of an array of the problem's constants and a batch w
-    (runs, n, d), both C-contiguous and left unchanged; a run's result must be bitwise the same whatever else is
-    in the batch. `loss_and_grad` returns the pair.
+    Each is a numba function `kernel(constants, w)` of a vector of the problem's constants and a batch w (runs, n, d)
+    in Fortran order: runs are innermost, so that loops over them become vector instructions. Both are left
+    unchanged. The gradient comes in Fortran order too (numpy.zeros_like(w) is), and a run's result must be bitwise
+    the same whatever else is in the batch. `loss_and_grad` returns the pair.
     """
 
     constants: Array
@@ -50,6 +51,8 @@ class ProblemDefinition(Protocol):
         degenerate(w)                 -> (runs,) of bool: where the loss has no gradient
         reduce(w)                     -> an equivalent start in fewer dimensions, for methods that commute
                                          with rotations; loss, gradient norm and observables are unchanged
+        recenter(w)                   -> an object that defines the same problem in coordinates that are more
+                                         precise, and w in them, for methods that commute with isometries; or None
         kernels()                     -> Kernels for the compiled engine
         resolution                    -> the smallest loss that double precision resolves
         same_start                    -> True where all seeds are meant to start at one point
@@ -77,10 +80,12 @@ class Problem:
     Args:
         definition: the plug-in's class.
         given: the parameters that were given, in their order.
+        recentered: the plug-in's object in other coordinates, where these are used.
     """
 
     definition: type[ProblemDefinition]
     given: Mapping[str, Any] = field(default_factory=dict)
+    recentered: Any = None
 
     def __post_init__(self) -> None:
         _ = self.instance  # refuse bad values where they are written, not where they are used
@@ -93,6 +98,8 @@ class Problem:
     @cached_property
     def instance(self) -> Any:
         """The plug-in's own object."""
+        if self.recentered is not None:
+            return self.recentered
         loaded = {k: load_matrix(v) if isinstance(v, Path) else v for k, v in self.parameters.items()}
         try:
             return self.definition(**loaded)
@@ -159,6 +166,17 @@ class Problem:
         if not hasattr(self.instance, "reduce"):
             return w
         return np.ascontiguousarray(self.instance.reduce(w))
+
+    def recenter(self, w: Array) -> tuple[Problem, Array]:
+        """This problem and `w` in the plug-in's more precise coordinates; as they are where it has none.
+
+        What follows from one to the other is an isometry of the n·d coordinates.
+        """
+        found = self.instance.recenter(w) if hasattr(self.instance, "recenter") else None
+        if found is None:
+            return self, w
+        instance, x = found
+        return replace(self, recentered=instance), np.ascontiguousarray(x)
 
     def theory(self, family: str, parameters: Mapping[str, Any]) -> Theory | None:
         """The law known for a method of `family` with `parameters`, if there is one."""

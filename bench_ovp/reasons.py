@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 from .optimizers import Optimizer
-from .problems import Problem
 from .rates import Rate
 from .suite import matches
 from .trace import Run, Trace
-from .work import known_errors
 
 if TYPE_CHECKING:
     from .plan import Cell
@@ -72,7 +70,7 @@ def give_reasons(
         chosen = "it was asked for"
     else:
         raise InputError(f"--seed {seed}: no run of that seed is stored; there are {_some(map(str, sorted(laws)))}")
-    explanation = _explain(runs[seed], laws[seed], trace.problem, trace.optimizer)
+    explanation = _explain(runs[seed], laws[seed], trace.optimizer)
     labels = trace.problem.label, trace.optimizer.label
     return Reasons(*labels, standing, laws, seed, chosen, explanation, missing)
 
@@ -127,13 +125,12 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(told[:NAMED]) + more
 
 
-def _explain(run: Run, rate: Rate, problem: Problem, optimizer: Optimizer) -> Explanation | None:
+def _explain(run: Run, rate: Rate, optimizer: Optimizer) -> Explanation | None:
     from .rates.explanation import explain  # numba: only where a curve is fitted
 
     if not run.rows:
         return None
-    floor, rtol = known_errors(problem, optimizer)
-    found = explain(run.rows["time"], run.rows["loss"], floor=floor, rtol=rtol)
+    found = explain(run.rows["time"], run.rows["loss"], floor=run.resolution, rtol=optimizer.rtol)
     if run.status == "diverged":  # known from the run, whatever its last finite losses look like
         return replace(found, rate=rate, weighing=None)
     return found

@@ -109,6 +109,7 @@ class Store:
                     "iterations": run.iterations,
                     "evaluations": run.evaluations,
                     "seconds": run.seconds,
+                    "resolution": run.resolution,
                     "engine": outcome.engine,
                 }
             )
@@ -180,6 +181,7 @@ def _unpack(seed: int, facts: dict[str, Any], columns: bytes) -> Run:
         facts["iterations"],
         facts["evaluations"],
         facts["seconds"],
+        facts["resolution"],
     )
 
 

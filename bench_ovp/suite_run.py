@@ -314,7 +314,7 @@ def _collect(
         if seed in stored:
             run, rate, engine = stored[seed]
             runs.append(run)
-            rates.append(rate or fit_run(run, problem, optimizer))
+            rates.append(rate or fit_run(run, optimizer))
         elif (cell.key, seed, cell.limits) in broken:
             outcome = broken[cell.key, seed, cell.limits]
             runs.append(outcome.run)

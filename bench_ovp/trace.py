@@ -33,6 +33,7 @@ class Run:
         iterations: steps taken; None for a flow.
         evaluations: charged in all.
         seconds: of wall-clock time, its share of a batch.
+        resolution: the smallest loss that double precision resolves, in the coordinates that it was run in.
     """
 
     seed: int
@@ -42,6 +43,7 @@ class Run:
     iterations: int | None
     evaluations: int
     seconds: float
+    resolution: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,8 @@ class Recorder:
         for run, seed in enumerate(self._seeds):
             status, reason, iterations, evaluations = self._ends[run]
             rows = {name: np.array(column) for name, column in self._rows[run].items()}
-            found.append(Run(seed, status, reason, rows, iterations, evaluations, seconds[run]))
+            spent = iterations, evaluations, seconds[run]
+            found.append(Run(seed, status, reason, rows, *spent, self._problem.resolution))
         return tuple(found)
 
     def _place(self, position: float) -> str:

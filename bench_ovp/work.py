@@ -10,7 +10,7 @@ from pathlib import Path
 from .checkpoints import Horizon
 from .custody import Custody
 from .guard import Death, Guard
-from .optimizers import DriverMethod, Optimizer
+from .optimizers import Optimizer
 from .plan import Cell
 from .problems import Problem
 from .rates import Rate, fit_rate
@@ -47,7 +47,7 @@ def do(cell: Cell) -> list[Outcome]:
                 problem, optimizer, cell.seeds, cell.horizon, cell.per_decade, cell.stop, tick=_guard.tick
             )
         runs = [_blamed(run, cell, registry) for run in trace.runs]
-        return [Outcome(run, fit_run(run, problem, optimizer), trace.engine, custody.said) for run in runs]
+        return [Outcome(run, fit_run(run, optimizer), trace.engine, custody.said) for run in runs]
     except (Exception, SystemExit) as error:  # a plug-in's failure is a result; it must hurt nobody else
         return fail(cell, describe_failure(error, cell, registry), said=custody.said)
     finally:
@@ -109,20 +109,13 @@ def _blame(files: list[str], suspects: tuple[Plugin, ...]) -> str:
     return f"under {suspects[0].title}"
 
 
-def fit_run(run: Run, problem: Problem, optimizer: Optimizer) -> Rate:
+def fit_run(run: Run, optimizer: Optimizer) -> Rate:
     """The law of one run, from what it recorded and what its errors are known to be."""
     if run.status == "diverged":
         return Rate("diverged", reason=run.reason)
     if run.status == "failed" or not run.rows:
         return fit_failed(run.reason)
-    floor, rtol = known_errors(problem, optimizer)
-    return fit_rate(run.rows["time"], run.rows["loss"], floor=floor, rtol=rtol)
-
-
-def known_errors(problem: Problem, optimizer: Optimizer) -> tuple[float, float]:
-    """Of the losses of a pair: the smallest that is resolved, and the relative error of each."""
-    method = optimizer.method
-    return problem.resolution, method.rtol if isinstance(method, DriverMethod) else 0.0
+    return fit_rate(run.rows["time"], run.rows["loss"], floor=run.resolution, rtol=optimizer.rtol)
 
 
 def fit_failed(reason: str) -> Rate:

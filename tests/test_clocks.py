@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +60,8 @@ def test_a_clock_of_its_own_is_fitted_anew(monkeypatch):
         return fit_rate(shown, heights, floor=floor, rtol=rtol)
 
     monkeypatch.setattr(clocks, "fit_rate", fit)
-    found = read_clock(run, fit_rate(time, loss), "evaluations", 1e-30, 1e-8)
+    run = replace(run, resolution=1e-30)
+    found = read_clock(run, fit_rate(time, loss), "evaluations", 1e-8)
     assert asked == [(1e-30, 1e-8)]
     assert found.law == "power"
     assert found.low <= 6.0 <= found.high

@@ -504,7 +504,7 @@ def entries():
     ):
         seeds = range(6, 12) if optimizer.label == "twin" else range(6)
         trace = ovp.run(problem, optimizer, seeds=seeds, **horizon)
-        found.append((trace, [fit_run(run, problem, optimizer) for run in trace.runs]))
+        found.append((trace, [fit_run(run, optimizer) for run in trace.runs]))
     return found
 
 

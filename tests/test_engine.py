@@ -116,7 +116,7 @@ def test_a_loss_below_what_double_precision_resolves_is_the_floor():
     problem = ovp.problem("exact-neuron", d=3)
     found = only(run(problem, ovp.optimizer("gradient-descent", lr=1.9), iterations=10_000))
     assert found.status == "floor"
-    assert found.rows["loss"][-1] <= problem.resolution < found.rows["loss"][-2]
+    assert found.rows["loss"][-1] <= found.resolution < found.rows["loss"][-2]
     assert found.iterations < 1000
 
 
@@ -311,7 +311,7 @@ def test_compiled_and_numpy_take_the_same_step(name):
     problem, optimizer = ovp.problem("teacher-neuron", n=3, d=4), ovp.optimizer(name)
     w = problem.start(range(20))
     states = []
-    for engine in (CompiledEngine(problem.kernels, optimizer, problem), NumpyEngine(optimizer)):
+    for engine in (CompiledEngine(problem.kernels, optimizer, problem.start([0])), NumpyEngine(optimizer)):
         init = optimizer.method.init
         state = tuple(0.9 * part for part in init(w)) if init else ()  # as if it had moved
         oracle = Oracle(problem, 20, curvature_cost=0)

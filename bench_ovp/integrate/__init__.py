@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ..checkpoints import Horizon, StopRule
 from ..errors import InputError
@@ -38,11 +40,19 @@ def integrate(
     """
     stop = stop or StopRule()
     if isinstance(optimizer.method, DriverMethod):
+        import scipy.linalg  # noqa: F401  # most drivers need it, and its threads must be there to be limited
+
         from .driven import drive as run
     else:
         from .lockstep import step_all as run
     if optimizer.method.clock == "time" and horizon.time is None:
         raise InputError(f"{optimizer.label} is a flow: it obeys a horizon in time; add `time: 1e4`, say")
     # A threaded factorisation rounds differently from a serial one; numbers must not depend on the cores.
-    with threadpool_limits(limits=1):
+    with _find_pools("scipy.linalg" in sys.modules).limit(limits=1):
         return run(problem, optimizer, list(seeds), horizon, per_decade, stop, tick)
+
+
+@cache
+def _find_pools(scipy: bool) -> ThreadpoolController:
+    """The libraries with threads; `scipy` brings its own, and finding them takes longer than a small cell."""
+    return ThreadpoolController()

@@ -2,6 +2,10 @@
 
 The step is the very function that NumPy would run. Inside it `oracle` is a numba struct whose methods count and
 call the kernels through pointers: what is compiled for a step serves every problem, and is kept on disk.
+
+Arrays are in Fortran order, with the runs innermost, so that whatever a step does to all runs is done in vector
+instructions. A step that numba knows in C order only, for it reshapes what it is given, is compiled for that. Runs
+are taken in blocks that fit the cache.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,20 +23,24 @@ import numba
 import numpy as np
 from numba import njit, types
 from numba.experimental import structref
-from numba.extending import overload_method
+from numba.extending import overload, overload_method
 
 from ..optimizers import Optimizer, StepMethod
 from ..oracle import Oracle
-from ..problems import Array, Kernels, Problem
+from ..problems import Array, Kernels
 
 LONGEST_REASON = 120
 LARGEST = 2**62
+BLOCK = 2048  # numbers in w, 16 kB: with a gradient and a state it stays in the first cache
+FEWEST, MOST = 8, 64  # runs in a block
+
+State = tuple[Any, ...]
 
 COMPILED: dict[str, Any] = {"error_model": "numpy"}  # a division by zero is a result, as in NumPy
 
 CONSTANTS = types.float64[::1]
 RUNS = types.float64[::1]
-BATCH = types.Array(types.float64, 3, "C")
+BATCH = types.Array(types.float64, 3, "F")
 LOSS = types.FunctionType(RUNS(CONSTANTS, BATCH))
 GRAD = types.FunctionType(BATCH(CONSTANTS, BATCH))
 LOSS_AND_GRAD = types.FunctionType(types.Tuple((RUNS, BATCH))(CONSTANTS, BATCH))
@@ -63,29 +72,71 @@ ORACLE = OracleType(
 )
 
 
+def as_fortran(array: Any) -> Any:
+    """The array with its runs innermost; as it is where it is so already, or has one axis only."""
+    return np.asfortranarray(array)
+
+
+def as_c(array: Any) -> Any:
+    """The array with its runs outermost."""
+    return np.ascontiguousarray(array)
+
+
+@overload(as_fortran)
+def _as_fortran(array: Any) -> Any:
+    def keep(array: Any) -> Any:
+        return array
+
+    def turn(array: Any) -> Any:
+        return np.asfortranarray(array)
+
+    return keep if array.layout == "F" or (array.ndim == 1 and array.layout == "C") else turn
+
+
+@overload(as_c)
+def _as_c(array: Any) -> Any:
+    def keep(array: Any) -> Any:
+        return array
+
+    def turn(array: Any) -> Any:
+        return np.ascontiguousarray(array)
+
+    return keep if array.layout == "C" else turn
+
+
+def _answer_like(w: Any) -> Any:
+    """In which order a step that holds `w` wants its gradient."""
+    return as_fortran if w.layout == "F" else as_c
+
+
 @overload_method(OracleType, "loss")
 def _loss(oracle: Any, w: Any) -> Any:
     def loss(oracle: Any, w: Any) -> Any:
         oracle.charged[0] += w.shape[0]
-        return oracle.loss_kernel(oracle.constants, w)
+        return oracle.loss_kernel(oracle.constants, as_fortran(w))
 
     return loss
 
 
 @overload_method(OracleType, "grad")
 def _grad(oracle: Any, w: Any) -> Any:
+    arrange = _answer_like(w)
+
     def grad(oracle: Any, w: Any) -> Any:
         oracle.charged[0] += w.shape[0]
-        return oracle.grad_kernel(oracle.constants, w)
+        return arrange(oracle.grad_kernel(oracle.constants, as_fortran(w)))
 
     return grad
 
 
 @overload_method(OracleType, "loss_and_grad")
 def _loss_and_grad(oracle: Any, w: Any) -> Any:
+    arrange = _answer_like(w)
+
     def loss_and_grad(oracle: Any, w: Any) -> Any:
         oracle.charged[0] += w.shape[0]
-        return oracle.loss_and_grad_kernel(oracle.constants, w)
+        loss, grad = oracle.loss_and_grad_kernel(oracle.constants, as_fortran(w))
+        return loss, arrange(grad)
 
     return loss_and_grad
 
@@ -111,36 +162,60 @@ class CompiledEngine:
     Args:
         kernels: of the problem.
         optimizer: whose step is compiled.
-        problem: gives a small batch to compile for.
+        w: a batch (runs, n, d) of its states, to compile for.
     Errors:
         NotCompilable: numba does not know something that the step uses.
     """
 
     note = "compiled"
 
-    def __init__(self, kernels: Kernels, optimizer: Optimizer, problem: Problem) -> None:
+    def __init__(self, kernels: Kernels, optimizer: Optimizer, w: Array) -> None:
         assert isinstance(optimizer.method, StepMethod)
+        began = time.perf_counter()
         self._charged = np.zeros(1, np.int64)
         self._oracle = make_oracle(kernels.constants, self._charged, kernels.loss, kernels.grad, kernels.loss_and_grad)
         self._values = tuple(optimizer.parameters.values())
-        self._walk = load_walk(optimizer.method.step)
-        w = problem.start([0])
         init = optimizer.method.init
         state = () if init is None else tuple(np.array(part) for part in init(w.copy()))
         try:
-            self._walk(self._oracle, self._charged, w, state, 0, 0, 0, self._values)
-        except Exception as error:  # no step is taken: whatever is raised here, numba or a type of ours raised
-            raise NotCompilable(_first_reason(error)) from None
+            self._prepare(optimizer.method.step, "F", w, state)
+        except Exception as refusal:  # no step is taken: whatever is raised here, numba or a type of ours raised
+            try:
+                self._prepare(optimizer.method.step, "C", w, state)
+            except Exception:
+                raise NotCompilable(_first_reason(refusal)) from None
+        self.seconds = time.perf_counter() - began
+
+    def _prepare(self, step: Any, order: str, w: Array, state: State) -> None:
+        self._order = order
+        self._walk = load_walk(step, order)
+        self._take(w, state, 0, 0, 0)
 
     def advance(
-        self, oracle: Oracle, w: Array, state: tuple[Any, ...], first: int, count: int, budget: int
-    ) -> tuple[Array, tuple[Any, ...], int]:
-        """Take the steps in one call."""
+        self, oracle: Oracle, w: Array, state: State, first: int, count: int, budget: int
+    ) -> tuple[Array, State, int]:
+        """Take the steps, block by block."""
         self._charged[0] = 0
-        left = min((budget - oracle.evaluations) * len(w), LARGEST)  # a query is charged to each run it is about
-        w, state, taken = self._walk(self._oracle, self._charged, w, state, first, count, left, self._values)
+        size = min(MOST, max(FEWEST, BLOCK // w[0].size // FEWEST * FEWEST))
+        left = (budget - oracle.evaluations) * len(w)  # a query is charged to each run it is about
+        if left < LARGEST:
+            size = len(w)  # what is charged may depend on the run, and all stop at the same step
+        ends = []
+        for start in range(0, len(w), size):
+            block = slice(start, start + size)
+            ends.append(self._take(w[block], tuple(p[block] for p in state), first, count, min(left, LARGEST)))
         oracle.charge(int(self._charged[0]))
-        return w, state, taken
+        moved = np.ascontiguousarray(np.concatenate([w for w, _, _ in ends]))
+        parts = zip(*(state for _, state, _ in ends), strict=True)
+        return moved, tuple(np.ascontiguousarray(np.concatenate(part)) for part in parts), ends[0][2]
+
+    def _take(self, w: Array, state: State, first: int, count: int, budget: int) -> tuple[Array, State, int]:
+        arrange = np.asfortranarray if self._order == "F" else np.ascontiguousarray
+        given = arrange(w), tuple(arrange(part) for part in state)
+        found: tuple[Array, State, int] = self._walk(
+            self._oracle, self._charged, *given, first, count, budget, self._values
+        )
+        return found
 
 
 def _first_reason(error: Exception) -> str:
@@ -162,19 +237,52 @@ from numba import njit
 def walk(oracle, charged, w, state, first, count, budget, values):
     taken = 0
     while taken < count and charged[0] < budget:
-        w, state = step(oracle, w, state, first + taken, *values)
+        found, kept = step(oracle, w, state, first + taken, *values)
+        w = arrange(found)
+        state = arrange_all(kept)
         taken += 1
     return w, state, taken
 '''
 
 
+def arrange_all_fortran(state: State) -> State:
+    """`as_fortran` of each array."""
+    return tuple(as_fortran(part) for part in state)
+
+
+def arrange_all_c(state: State) -> State:
+    """`as_c` of each array."""
+    return tuple(as_c(part) for part in state)
+
+
+def _overload_parts(function: Any, arrange: Any) -> None:
+    """Teach numba a loop over a tuple whose parts differ in type: one call after the other."""
+
+    @overload(function)
+    def over(state: Any) -> Any:
+        calls = "".join(f"arrange(state[{i}])," for i in range(len(state)))
+        names: dict[str, Any] = {"arrange": arrange}
+        exec(f"def parts(state: Any) -> Any:\n    return ({calls})", names)  # noqa: S102
+        return names["parts"]
+
+
+_overload_parts(arrange_all_fortran, as_fortran)
+_overload_parts(arrange_all_c, as_c)
+ARRANGEMENTS = {"F": (as_fortran, arrange_all_fortran), "C": (as_c, arrange_all_c)}
+
+
 @cache
-def load_walk(step: Any) -> Any:
-    """The compiled loop around `step`: walk(oracle, charged, w, state, first, count, budget, values)."""
-    compiled = njit(**COMPILED)(step)
-    file = _walk_file(step)
+def load_walk(step: Any, order: str) -> Any:
+    """The compiled loop around `step`: walk(oracle, charged, w, state, first, count, budget, values).
+
+    Args:
+        step: of a plug-in.
+        order: of the arrays, "F" or "C".
+    """
+    arrange, arrange_all = ARRANGEMENTS[order]
+    names = {"step": njit(**COMPILED)(step), "arrange": arrange, "arrange_all": arrange_all}
+    file = _walk_file(step, order)
     if file is None:
-        names = {"step": compiled}
         exec(compile(WALK.replace(", cache=True", ""), "<walk>", "exec"), names)  # noqa: S102
         return names["walk"]
     spec = importlib.util.spec_from_file_location(f"bench_ovp_walk_{file.stem}", file)
@@ -182,19 +290,19 @@ def load_walk(step: Any) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where numba looks for it when it reads compiled code back
-    module.__dict__["step"] = compiled
+    module.__dict__.update(names)
     spec.loader.exec_module(module)
     return module.__dict__["walk"]
 
 
-def _walk_file(step: Any) -> Path | None:
+def _walk_file(step: Any, order: str) -> Path | None:
     """Where the loop around `step` lives, or None where nothing can be written or the step has no source file."""
     from platformdirs import user_cache_path
 
     try:
         source = Path(inspect.getfile(step)).read_bytes()
         folder = user_cache_path("bench-ovp", ensure_exists=True)
-        identity = f"{step.__module__} {step.__qualname__} {numba.__version__} {WALK}".encode()
+        identity = f"{step.__module__} {step.__qualname__} {order} {numba.__version__} {WALK}".encode()
         here = Path(__file__).read_bytes()
         file = folder / f"walk_{hashlib.sha256(identity + here + source).hexdigest()[:16]}.py"
         if not file.exists():

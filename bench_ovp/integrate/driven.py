@@ -13,6 +13,7 @@ from ..optimizers import DriverMethod, Optimizer
 from ..oracle import Oracle
 from ..problems import Array, Problem
 from ..trace import Recorder, Run, Trace
+from .coordinates import choose_coordinates
 from .rehearsal import rehearse_problem
 
 NO_END = 10**15
@@ -102,10 +103,10 @@ def _drive_group(
     clock = None if method.clock == "time" else optimizer.time_per_iteration
     w = problem.start(seeds)
     rehearse_problem(problem, w)
-    oracle = Oracle(problem, len(seeds), curvature_cost=w.shape[1] * w.shape[2])
-    if method.rotation_equivariant:
-        w = problem.reduce(w)
-    recorder = Recorder(problem, seeds, stop.loss, clock)
+    curvature_cost = w.shape[1] * w.shape[2]
+    inner, w = choose_coordinates(problem, optimizer, w)
+    oracle = Oracle(inner, len(seeds), curvature_cost)
+    recorder = Recorder(inner, seeds, stop.loss, clock)
     begun = time.monotonic()
     latest: list[tuple[float, Array]] = []
 

@@ -14,6 +14,7 @@ from ..optimizers import Optimizer, StepMethod
 from ..oracle import Oracle
 from ..problems import Array, Problem
 from ..trace import Recorder, Trace
+from .coordinates import choose_coordinates
 from .rehearsal import check_step, rehearse_problem, rehearse_step
 
 STRETCH_SECONDS = 0.2  # how long a stretch of steps may keep the caller waiting
@@ -78,13 +79,13 @@ def step_all(
 
     w = problem.start(seeds)
     rehearse_problem(problem, w)
-    oracle = Oracle(problem, len(seeds), curvature_cost=w.shape[1] * w.shape[2])
-    if optimizer.method.rotation_equivariant:
-        w = problem.reduce(w)
+    curvature_cost = w.shape[1] * w.shape[2]
+    inner, w = choose_coordinates(problem, optimizer, w)
+    oracle = Oracle(inner, len(seeds), curvature_cost)
     state = _initial_state(optimizer, w)
-    rehearse_step(problem, optimizer, w, state)
-    engine = choose_engine(problem, optimizer)
-    recorder = Recorder(problem, seeds, stop.loss, optimizer.time_per_iteration)
+    rehearse_step(inner, optimizer, w, state)
+    engine = choose_engine(inner, optimizer, w)
+    recorder = Recorder(inner, seeds, stop.loss, optimizer.time_per_iteration)
 
     seconds = [0.0] * len(seeds)
     begun = time.monotonic()
@@ -108,7 +109,7 @@ def step_all(
                 active = list(recorder.active)
                 for index in np.flatnonzero(~finite):
                     alone = _select(*before, np.array([index]))
-                    good, last, beyond = _last_finite(problem, engine, *alone, k, taken)
+                    good, last, beyond = _last_finite(inner, engine, *alone, k, taken)
                     spent = charged + round(price * good)
                     recorder.end([active[index]], *recorder.ran_out(active[index], last, beyond), k + good, spent)
                 if recorder.active:
@@ -137,7 +138,7 @@ def step_all(
     return Trace(problem, optimizer, recorder.runs(seconds), engine.note)
 
 
-def choose_engine(problem: Problem, optimizer: Optimizer) -> Engine:
+def choose_engine(problem: Problem, optimizer: Optimizer, w: Array) -> Engine:
     """The compiled engine where problem and step allow it, else NumPy with a note that says why."""
     method = optimizer.method
     assert isinstance(method, StepMethod)
@@ -149,7 +150,7 @@ def choose_engine(problem: Problem, optimizer: Optimizer) -> Engine:
     from .compiled import CompiledEngine, NotCompilable
 
     try:
-        return CompiledEngine(kernels, optimizer, problem)
+        return CompiledEngine(kernels, optimizer, w[:1])
     except NotCompilable as refusal:
         return NumpyEngine(optimizer, f"the step does not compile: {refusal}")
 

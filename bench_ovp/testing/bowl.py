@@ -17,10 +17,11 @@ COMPILED: dict[str, Any] = {"error_model": "numpy", "cache": True}
 
 @njit(**COMPILED)
 def batch_loss_and_grad(constants, w):  # type: ignore[no-untyped-def]
-    """Loss (runs,) and gradient (runs, n, d); constants = [coupling, A row by row, targets row by row]."""
+    """Loss (runs,) and gradient (runs, n, d); w in Fortran order;
+    constants = [coupling, A row by row, targets row by row]."""
     runs, n, d = w.shape
     loss = np.zeros(runs)
-    grad = np.zeros((runs, n, d))
+    grad = np.zeros_like(w)
     total = np.zeros(d)
     for run in range(runs):
         for k in range(d):
@@ -87,11 +88,11 @@ class Bowl:
 
     def loss(self, w: Array) -> Array:
         """Loss, shape (runs,)."""
-        return np.asarray(batch_loss(self._constants, w))
+        return np.asarray(batch_loss(self._constants, np.asfortranarray(w)))
 
     def grad(self, w: Array) -> Array:
         """Gradient, the shape of `w`."""
-        return np.asarray(batch_grad(self._constants, w))
+        return np.ascontiguousarray(batch_grad(self._constants, np.asfortranarray(w)))
 
     def hessian(self, w: Array) -> Array:
         """Hessian, shape (runs, n·d, n·d)."""

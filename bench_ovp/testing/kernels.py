@@ -29,7 +29,7 @@ def descend(oracle, w, state, k, lr: float = 0.01):  # type: ignore[no-untyped-d
 def check_kernels(problem: Problem) -> None:
     """Kernels answer as loss and grad do, within rounding; they are pure, and runs do not mix."""
     kernels = _kernels(problem)
-    w = ordinary_points(problem)
+    w = np.asfortranarray(ordinary_points(problem))
     constants = kernels.constants
     if not isinstance(constants, np.ndarray) or constants.dtype != np.float64 or constants.ndim != 1:
         raise Nonconformance("the kernels' constants must be one float64 vector: numpy.array([…], dtype=float)")
@@ -42,7 +42,7 @@ def check_kernels(problem: Problem) -> None:
         "loss_and_grad's gradient": (lambda c, w: pair(c, w)[1], problem.grad),
     }
     for name, (kernel, method) in asks.items():
-        given = w.copy()
+        given = w.copy(order="F")
         found = kernel(constants, given)
         if not same_bits(given, w) or not same_bits(constants, kept):
             raise Nonconformance(f"{name} writes into its arguments; let it fill an array of its own")
@@ -69,11 +69,11 @@ def check_compiled_engine(problem: Problem) -> None:
     kernels = _kernels(problem)
     optimizer = Optimizer(StepMethod("descent-of-the-kit", descend))
     try:
-        engine = CompiledEngine(kernels, optimizer, problem)
+        engine = CompiledEngine(kernels, optimizer, problem.start([0]))
     except (NotCompilable, TypeError) as refusal:  # numba's own where a kernel is no compiled function
         raise Nonconformance(
             f"the compiled engine cannot call the kernels: {refusal}; compile them with numba.njit as "
-            "kernel(constants, w) that returns C-contiguous float64"
+            "kernel(constants, w) of w in Fortran order, with the gradient in Fortran order too: numpy.zeros_like(w)"
         ) from None
     w = problem.start([0, 1, 2])
     oracle = Oracle(problem, len(w), w[0].size)
@@ -88,7 +88,7 @@ def check_compiled_engine(problem: Problem) -> None:
 
 
 def _asking(kernel: Callable[..., Any], constants: Array, name: str) -> Ask:
-    return lambda w: {name: np.asarray(kernel(constants, w))}
+    return lambda w: {name: np.asarray(kernel(constants, np.asfortranarray(w)))}
 
 
 def sensitivity(quantity: Any, w: Array) -> Array:

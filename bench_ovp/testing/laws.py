@@ -123,7 +123,7 @@ def measure(claim: Claim) -> Iterator[Standing]:
         if any(run.status == "timeout" for run in trace.runs):
             return
         never = (math.inf,) * len(TARGETS)
-        standing = summarise([Fitted(run.status, fit_run(run, problem, optimizer), never) for run in trace.runs])
+        standing = summarise([Fitted(run.status, fit_run(run, optimizer), never) for run in trace.runs])
         yield standing
         if all(run.status != "ok" for run in trace.runs):
             yield standing  # all came to their end: a longer horizon shows the same

@@ -189,7 +189,7 @@ def check_compiled(optimizer: Optimizer) -> None:
     if not _method(optimizer).compile:
         raise Inapplicable("the method says compile=False, and runs in NumPy")
     try:
-        compiled = CompiledEngine(kernels, optimizer, problem)
+        compiled = CompiledEngine(kernels, optimizer, problem.start([0]))
     except NotCompilable as refusal:
         raise Inapplicable(f"numba refuses the step, so it runs in NumPy, more slowly: {refusal}") from None
     charges = []

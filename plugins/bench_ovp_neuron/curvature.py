@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .angles import COMPILED, angle
+from .vectors import COMPILED
 
 HALF_OVER_PI = 0.5 / np.pi
 
@@ -55,7 +55,7 @@ def spread(a, b, versine_a, versine_b, delta, sigma):
         pp += sigma[k] * sigma[k]
     m = math.sqrt(mm)
     p = math.sqrt(pp)
-    return m, p, 2.0 * angle(m, p)
+    return m, p, 2.0 * math.atan2(m, p)
 
 
 @njit(**COMPILED)
@@ -75,7 +75,7 @@ def add_bend(out, i, unit_i, m, p, delta, sigma, factor):
 
 @njit(**COMPILED)
 def add_cross(out, i, j, m, p, theta, delta, sigma):
-    """Set the (i, j) and (j, i) blocks: [(π − θ)I + n̄ᵢⱼūⱼᵀ + n̄ⱼᵢūᵢᵀ]/(2π), which is symmetric."""
+    """Set the (i, j) and (j, i) blocks less ½I: [−θI + n̄ᵢⱼūⱼᵀ + n̄ⱼᵢūᵢᵀ]/(2π), which is symmetric."""
     d = len(delta)
     a = 0.5 * m / p if p > 0.0 else 0.0
     b = 0.5 * p / m if m > 0.0 else 0.0
@@ -83,17 +83,18 @@ def add_cross(out, i, j, m, p, theta, delta, sigma):
         for q in range(d):
             x = a * sigma[k] * sigma[q] - b * delta[k] * delta[q]
             if k == q:
-                x += np.pi - theta
+                x -= theta
             out[i * d + k, j * d + q] = HALF_OVER_PI * x
             out[j * d + k, i * d + q] = HALF_OVER_PI * x
 
 
 @njit(**COMPILED)
 def curvature(teacher, w, bent):
-    """The Hessian (bent) or the Gauss–Newton matrix (not bent) of one run w (n, d), shape (n·d, n·d).
+    """The Hessian (bent) or the Gauss–Newton matrix (not bent) of one run w (n, d), less ½I in each block of n × n.
 
-    The Gauss–Newton matrix E[1{wᵢ·x ≥ 0} 1{wⱼ·x ≥ 0} x xᵀ] shares the off-diagonal blocks; its diagonal
-    blocks are ½I.
+    The Gauss–Newton matrix E[1{wᵢ·x ≥ 0} 1{wⱼ·x ≥ 0} x xᵀ] shares the off-diagonal blocks; its diagonal blocks
+    are ½I. The ½ is that of ½Σwᵢ in the gradient, and all that is left at the minimum: what is returned tends to 0
+    with the angles, and keeps its relative precision.
     """
     n, d = w.shape
     unit, norm, verse = directions(w)
@@ -103,8 +104,6 @@ def curvature(teacher, w, bent):
     v = np.zeros(d)
     v[0] = 1.0
     for i in range(n):
-        for k in range(d):
-            out[i * d + k, i * d + k] = 0.5
         if bent:
             m, p, _ = spread(unit[i], v, verse[i], 0.0, delta, sigma)
             add_bend(out, i, unit[i], m, p, delta, sigma, -HALF_OVER_PI * teacher / norm[i])
@@ -121,7 +120,7 @@ def curvature(teacher, w, bent):
 
 @njit(**COMPILED)
 def batch_curvature(teacher, w, bent):
-    """`curvature` of each run of w (runs, n, d): (runs, n·d, n·d)."""
+    """`curvature` of each run of w (runs, n, d), shape (runs, n·d, n·d)."""
     runs, n, d = w.shape
     out = np.empty((runs, n * d, n * d))
     for run in range(runs):

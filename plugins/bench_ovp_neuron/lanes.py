@@ -1,12 +1,13 @@
-"""Loss (23) and gradient (4) of a batch of runs, sixteen runs side by side.
+"""Loss (23) and gradient (4) of a batch of runs, WIDTH runs side by side in each register.
 
-A block holds LANES runs in its last axis, (n, d, LANES), and every innermost loop goes over that axis with a
-constant length: the compiler turns it into vector instructions, and a run's arithmetic never depends on what
-its neighbours are. The teacher is ‖v‖e₁; hᵢ = wᵢ₁ and zᵢ = (wᵢ₂, …, wᵢ_d), so that the angles keep their
-relative precision however small they get.
+A batch is in Fortran order, runs innermost. The teacher is ‖v‖e₁; hᵢ = wᵢ₁ and zᵢ = (wᵢ₂, …, wᵢ_d), so that the
+angles keep their relative precision however small they get. Students come in one of two kinds of coordinates:
 
-Source: equations (4) and (23) of Xu & Du (2023), after Safran & Shamir (2018), rearranged in
-docs/mathematics.md.
+    constants = [‖v‖]              w itself;
+    constants = deviations(‖v‖, n) x of `coordinates`, the distance to the minimum in rotated coordinates, in which
+                                   r = Σwᵢ − v is stored, and not a difference.
+
+Source: equations (4) and (23) of Xu & Du (2023), after Safran & Shamir (2018), rearranged in docs/mathematics.md.
 """
 
 from __future__ import annotations
@@ -16,203 +17,244 @@ import math
 import numpy as np
 from numba import njit
 
-from .angles import COMPILED, INLINED, angle, angle_defect, fma, sine_excess
+from .arcs import half_excess, subtend
+from .vectors import COMPILED, INLINED, WIDTH, any_of, fma, load, locate, root, spread, store, where
 
-LANES = 16
 HALF_OVER_PI = 0.5 / np.pi
-
-
-@njit(**INLINED)
-def polar_angle(acute, h):
-    """The angle to the teacher in [0, π], from the acute angle to its line."""
-    return np.pi - acute if h < 0.0 else acute
-
-
-@njit(**INLINED)
-def versine(norm, z, h):
-    """1 − cos θ = ‖z‖²/(‖w‖(‖w‖ + h)), by subtraction only where h < 0 and nothing cancels."""
-    return 1.0 - h / norm if h < 0.0 else z * z / (norm * (norm + h))
+TILE = 16  # students: a tile of pairs and two tiles of students fit the first cache
 
 
 @njit(**COMPILED)
-def measure(w, teacher, norm, z_norm, unit, verse, acute, r):
-    """Fill what both loss and gradient need: ‖wᵢ‖, ‖zᵢ‖, ūᵢ, 1 − cos θᵢ, the acute angle between wᵢ and the
-    teacher's line, and in the rows of r (d + 1, LANES) the vector r = Σwᵢ − v, then Σhᵢ.
+def read_students(teacher, w, stride, first, n, d, room, unit, r):
+    """Fill `unit` with the students and r (d + 1 lanes) with Σwᵢ − v, then Σhᵢ.
 
     The sums are compensated: near the minimum r is the small difference of large numbers.
     """
-    n, d, _ = w.shape
-    r_low = np.zeros((d, LANES))
     for k in range(d):
-        for q in range(LANES):
-            r[k, q] = 0.0
-    for i in range(n):
-        for q in range(LANES):
-            z_norm[i, q] = 0.0
-        for k in range(1, d):
-            for q in range(LANES):
-                z_norm[i, q] = fma(w[i, k, q], w[i, k, q], z_norm[i, q])
-        for q in range(LANES):
-            h = w[i, 0, q]
-            length = math.sqrt(h * h + z_norm[i, q])
-            z = math.sqrt(z_norm[i, q])
-            norm[i, q] = length
-            z_norm[i, q] = z
-            verse[i, q] = versine(length, z, h)
-            acute[i, q] = angle(z, abs(h))
-        for k in range(d):
-            for q in range(LANES):
-                x = w[i, k, q]
-                unit[i, k, q] = x / norm[i, q]
-                total = r[k, q] + x  # Knuth's two-sum: total + lost = r + x exactly
-                rest = total - r[k, q]
-                r_low[k, q] += (r[k, q] - (total - rest)) + (x - rest)
-                r[k, q] = total
-    for q in range(LANES):
-        heights = r[0, q]
-        total = heights - teacher
-        rest = total - heights
-        r[d, q] = heights + r_low[0, q]
-        r[0, q] = total
-        r_low[0, q] += (heights - (total - rest)) + (-teacher - rest)
-    for k in range(d):
-        for q in range(LANES):
-            r[k, q] += r_low[k, q]
+        total = spread(0.0)
+        low = spread(0.0)
+        for i in range(n):
+            x = load(w, (k * n + i) * stride + first)
+            store(room, unit + (i * d + k) * WIDTH, x)
+            high = total + x  # Knuth's two-sum: high + lost = total + x exactly
+            rest = high - total
+            low = low + ((total - (high - rest)) + (x - rest))
+            total = high
+        if k == 0:
+            store(room, r + d * WIDTH, total + low)
+            high = total - teacher
+            rest = high - total
+            low = low + ((total - (high - rest)) + ((0.0 - teacher) - rest))
+            total = high
+        store(room, r + k * WIDTH, total + low)
 
 
 @njit(**COMPILED)
-def chords(i, j, unit, verse, minus, plus):
-    """Fill ‖ūᵢ − ūⱼ‖ and ‖ūᵢ + ūⱼ‖; the first coordinates differ by versines, never by cosines."""
-    d = unit.shape[1]
-    for q in range(LANES):
-        x = verse[i, q] - verse[j, q]
-        minus[q] = x * x
+def read_deviations(constants, x, stride, first, n, d, room, unit, r):
+    """The same from deviations: the students by the inverse of the rotation, and r as it is stored."""
+    scale = math.sqrt(n)
+    for k in range(d):
+        mean = load(x, k * n * stride + first) * (1.0 / scale)
+        store(room, r + k * WIDTH, mean * n)
+        if k == 0:
+            mean = mean + constants[0] / n
+        for i in range(n - 1, 0, -1):
+            gap = load(x, (k * n + i) * stride + first) * constants[3 * i - 2]
+            mean = fma(gap, constants[3 * i], mean)
+            store(room, unit + (i * d + k) * WIDTH, mean - gap)
+        store(room, unit + k * WIDTH, mean)
+
+
+@njit(**COMPILED)
+def measure(teacher, offset, n, d, room, unit, norm, front, across):
+    """Turn students into directions and begin their sums with the teacher's part; return Σ f(θᵢ)‖wᵢ‖‖v‖.
+
+    The first coordinate of a direction becomes −(1 − cos θᵢ), so that differences of cosines do not cancel:
+    1 − cos θ = ‖z‖²/(‖w‖(‖w‖ + h)). Behind the teacher, at φ = π − θ, its part of the gradient along it is ½‖v‖ and a
+    rest; `offset` times π‖v‖ is added to the rest here.
+    """
+    arcs = spread(0.0)
+    for i in range(n):
+        at = unit + i * d * WIDTH
+        zz = spread(0.0)
+        for k in range(1, d):
+            x = load(room, at + k * WIDTH)
+            zz = fma(x, x, zz)
+        h = load(room, at)
+        behind = h < 0.0
+        length = root(fma(h, h, zz))
+        inverse = 1.0 / length
+        sine = root(zz) * inverse
+        versine = zz / (length * (length + where(behind, 0.0 - h, h)))  # of the angle φ to the teacher's line
+        z = 0.5 * versine
+        excess = half_excess(z, root(z))  # φ − sin φ
+        acute = excess + sine
+        ahead = fma(excess, h * inverse, acute * versine)
+        store(room, front + i * WIDTH, teacher * where(behind, offset * np.pi - fma(sine, versine, excess), ahead))
+        store(room, across + i * WIDTH, (0.0 - teacher) * sine)
+        store(room, norm + i * WIDTH, length)
+        cosine = 1.0 - versine
+        defect = where(behind, fma(np.pi - acute, cosine, sine), fma(sine, versine, 0.0 - excess * cosine))
+        arcs = fma(defect, length * teacher, arcs)
+        store(room, at, where(behind, versine - 2.0, 0.0 - versine))
+        for k in range(1, d):
+            store(room, at + k * WIDTH, load(room, at + k * WIDTH) * inverse)
+    return arcs
+
+
+@njit(**INLINED)
+def chords(room, unit, i, j, d):
+    """‖ūᵢ − ūⱼ‖² and ‖ūᵢ + ūⱼ‖²."""
+    a = unit + i * d * WIDTH
+    b = unit + j * d * WIDTH
+    even = load(room, a) - load(room, b)
+    even = even * even
+    odd = spread(0.0)
     k = 1
-    while k + 4 <= d:  # four coordinates a pass: the sum stays in registers
-        for q in range(LANES):
-            a = unit[i, k, q] - unit[j, k, q]
-            b = unit[i, k + 1, q] - unit[j, k + 1, q]
-            c = unit[i, k + 2, q] - unit[j, k + 2, q]
-            e = unit[i, k + 3, q] - unit[j, k + 3, q]
-            minus[q] += fma(a, a, b * b) + fma(c, c, e * e)
+    while k + 1 < d:
+        x = load(room, a + k * WIDTH) - load(room, b + k * WIDTH)
+        y = load(room, a + (k + 1) * WIDTH) - load(room, b + (k + 1) * WIDTH)
+        even = fma(x, x, even)
+        odd = fma(y, y, odd)
+        k += 2
+    if k < d:
+        x = load(room, a + k * WIDTH) - load(room, b + k * WIDTH)
+        even = fma(x, x, even)
+    minus = even + odd
+    plus = 4.0 - minus
+    opposite = minus > 3.0
+    if any_of(opposite):  # there 4 − m² would cancel
+        x = 2.0 + load(room, a) + load(room, b)
+        total = x * x
+        for k in range(1, d):
+            x = load(room, a + k * WIDTH) + load(room, b + k * WIDTH)
+            total = fma(x, x, total)
+        plus = where(opposite, total, plus)
+    return minus, plus
+
+
+@njit(**INLINED)
+def turn(room, turns, unit, total, i, first, count, d):
+    """total[i] += Σⱼ turns[j] ūⱼ over `count` students from `first` on, across the teacher; sums stay in registers."""
+    k = 1
+    while k + 3 < d:
+        at = total + (i * d + k) * WIDTH
+        s0 = load(room, at)
+        s1 = load(room, at + WIDTH)
+        s2 = load(room, at + 2 * WIDTH)
+        s3 = load(room, at + 3 * WIDTH)
+        u = unit + (first * d + k) * WIDTH
+        for j in range(count):
+            t = load(room, turns + j * WIDTH)
+            s0 = fma(t, load(room, u), s0)
+            s1 = fma(t, load(room, u + WIDTH), s1)
+            s2 = fma(t, load(room, u + 2 * WIDTH), s2)
+            s3 = fma(t, load(room, u + 3 * WIDTH), s3)
+            u += d * WIDTH
+        store(room, at, s0)
+        store(room, at + WIDTH, s1)
+        store(room, at + 2 * WIDTH, s2)
+        store(room, at + 3 * WIDTH, s3)
         k += 4
     while k < d:
-        for q in range(LANES):
-            a = unit[i, k, q] - unit[j, k, q]
-            minus[q] = fma(a, a, minus[q])
+        at = total + (i * d + k) * WIDTH
+        s0 = load(room, at)
+        u = unit + (first * d + k) * WIDTH
+        for j in range(count):
+            s0 = fma(load(room, turns + j * WIDTH), load(room, u), s0)
+            u += d * WIDTH
+        store(room, at, s0)
         k += 1
-    opposite = 0
-    for q in range(LANES):
-        plus[q] = 4.0 - minus[q]
-        opposite += minus[q] > 3.0
-    if opposite:  # nearly opposite: 4 − m² would cancel, in the lanes where it does
-        for q in range(LANES):
-            if minus[q] > 3.0:
-                x = 2.0 - verse[i, q] - verse[j, q]
-                total = x * x
-                for k in range(1, d):
-                    a = unit[i, k, q] + unit[j, k, q]
-                    total += a * a
-                plus[q] = total
-    for q in range(LANES):
-        minus[q] = math.sqrt(minus[q])
-        plus[q] = math.sqrt(plus[q])
 
 
 @njit(**COMPILED)
-def block_loss(w, teacher, norm, unit, verse, acute, r, loss):
-    """Fill `loss` (LANES,) with (23): ¼‖r‖² + (1/2π)(Σ_{i<j} f(θᵢⱼ)‖wᵢ‖‖wⱼ‖ − Σ f(θᵢ)‖wᵢ‖‖v‖), f = sin θ − θ cos θ.
+def meet(want_grad, n, d, room, unit, norm, front, across, total, near, far):
+    """Add what pairs of students contribute; return Σ_{i<j} f(θᵢⱼ)‖wᵢ‖‖wⱼ‖.
 
-    `measure` must have filled the other arrays.
+    With cᵢ = cos θᵢ and s, t = sin θᵢⱼ, θᵢⱼ, the bracket of (4) is, along the teacher,
+        front[i] = Σⱼ ‖wⱼ‖[(s − t)cᵢ + t(cᵢ − cⱼ)] − ‖v‖[(sin θᵢ − θᵢ)cᵢ − θᵢ(1 − cᵢ)],
+    and across it
+        across[i] ūᵢ + total[i] = (Σⱼ‖wⱼ‖s − ‖v‖sin θᵢ) ūᵢ − Σⱼ t wⱼ.
+    Pairs are taken in tiles: first all angles of a tile, then its part of the sum of t wⱼ, a small matrix product.
     """
-    n, d, _ = w.shape
-    minus = np.empty(LANES)
-    plus = np.empty(LANES)
-    arcs = np.zeros(LANES)
-    for i in range(n):
-        for q in range(LANES):
-            arcs[q] -= angle_defect(polar_angle(acute[i, q], w[i, 0, q])) * norm[i, q] * teacher
-        for j in range(i):
-            chords(i, j, unit, verse, minus, plus)
-            for q in range(LANES):
-                t = 2.0 * angle(minus[q], plus[q])
-                arcs[q] += angle_defect(t) * norm[i, q] * norm[j, q]
-    for q in range(LANES):
-        loss[q] = 0.0
+    arcs = spread(0.0)
+    if want_grad:
+        for m in range(n * d):
+            store(room, total + m * WIDTH, spread(0.0))
+    for top in range(0, n, TILE):
+        bottom = min(top + TILE, n)
+        for left in range(0, top + 1, TILE):
+            right = min(left + TILE, n)
+            for i in range(top, bottom):
+                f = load(room, front + i * WIDTH)
+                a = load(room, across + i * WIDTH)
+                own = load(room, norm + i * WIDTH)
+                lean = load(room, unit + i * d * WIDTH)  # −(1 − cos θᵢ)
+                for j in range(left, min(right, i)):
+                    minus, plus = chords(room, unit, i, j, d)
+                    excess, sine, versine = subtend(minus, plus)
+                    other = load(room, norm + j * WIDTH)
+                    arcs = fma(fma(sine, versine, excess * (versine - 1.0)), own * other, arcs)
+                    if want_grad:
+                        t = excess + sine
+                        tilt = load(room, unit + j * d * WIDTH)
+                        bend = t * (lean - tilt)
+                        f = fma(other, bend - excess * (1.0 + lean), f)
+                        a = fma(sine, other, a)
+                        back = load(room, front + j * WIDTH)
+                        store(room, front + j * WIDTH, fma(own, 0.0 - (bend + excess * (1.0 + tilt)), back))
+                        store(room, across + j * WIDTH, fma(sine, own, load(room, across + j * WIDTH)))
+                        store(room, near + ((i - top) * TILE + j - left) * WIDTH, 0.0 - t * other)
+                        mirror = ((j - left) * TILE + i - top) * WIDTH
+                        if top == left:
+                            store(room, near + mirror, 0.0 - t * own)
+                        else:
+                            store(room, far + mirror, 0.0 - t * own)
+                if top == left:
+                    store(room, near + (i - top) * (TILE + 1) * WIDTH, spread(0.0))
+                store(room, front + i * WIDTH, f)
+                store(room, across + i * WIDTH, a)
+            if want_grad:
+                for i in range(top, bottom):
+                    turn(room, near + (i - top) * TILE * WIDTH, unit, total, i, left, right - left, d)
+                if left < top:
+                    for j in range(left, right):
+                        turn(room, far + (j - left) * TILE * WIDTH, unit, total, j, top, bottom - top, d)
+    return arcs
+
+
+@njit(**COMPILED)
+def finish(constants, w, n, d, stride, first, room, unit, front, across, total, r, grad, goal):
+    """Put the gradient together, in the coordinates that the students came in.
+
+    Behind the teacher ½‖v‖ is due along it. Beside ½(Σhᵢ − ‖v‖), that is ½Σhᵢ: what cancels is left out. Deviations
+    do not know a student better than to ε‖v‖ anyhow, and there it was `offset`.
+    """
+    deviating = len(constants) > 1
+    scale = math.sqrt(n)
     for k in range(d):
-        for q in range(LANES):
-            loss[q] += r[k, q] * r[k, q]
-    for q in range(LANES):
-        # The loss is an expectation of a square: rounding must not take it below 0.
-        loss[q] = 0.25 * loss[q] + HALF_OVER_PI * arcs[q]
-        loss[q] = 0.0 if loss[q] < 0.0 else loss[q]
-
-
-@njit(**COMPILED)
-def block_grad(w, teacher, norm, z_norm, unit, verse, acute, r, grad):
-    """Fill `grad` (n, d, LANES) with (4), its first coordinate freed of O(θ) terms that cancel to O(θ³).
-
-    With cᵢ = cos θᵢ and s, t = sin θᵢⱼ, θᵢⱼ, the bracket of (4) along the teacher is
-        Σⱼ ‖wⱼ‖[(s − t)cᵢ + t(cᵢ − cⱼ)] − ‖v‖[(sin θᵢ − θᵢ)cᵢ − θᵢ(1 − cᵢ)],
-    and across it (Σⱼ‖wⱼ‖s − ‖v‖sin θᵢ)zᵢ/‖wᵢ‖ − Σⱼ t zⱼ. Behind the teacher (hᵢ < 0, φ = π − θᵢ) its part is
-    −‖v‖(φ − sin φ cos φ) instead, and ½(Σw − v) becomes ½Σw: what cancels is left out on both sides. `measure`
-    must have filled the other arrays.
-    """
-    n, d, _ = w.shape
-    minus = np.empty(LANES)
-    plus = np.empty(LANES)
-    arc = np.empty(LANES)
-    along = np.empty((n, LANES))  # multiplies cᵢ
-    tilt = np.empty((n, LANES))  # the terms in differences of cosines
-    across = np.empty((n, LANES))  # multiplies zᵢ/‖wᵢ‖
-    for i in range(n):
-        for q in range(LANES):
-            a = acute[i, q]
-            behind = w[i, 0, q] < 0.0
-            excess = sine_excess(2.0 * a if behind else a)  # 2φ − sin 2φ, or θ − sin θ
-            along[i, q] = 0.0 if behind else teacher * excess
-            tilt[i, q] = -0.5 * teacher * excess if behind else teacher * a * verse[i, q]
-            across[i, q] = -teacher * (z_norm[i, q] / norm[i, q])
-        for k in range(d):
-            for q in range(LANES):
-                grad[i, k, q] = 0.0
-        for j in range(i):
-            chords(i, j, unit, verse, minus, plus)
-            for q in range(LANES):
-                t = 2.0 * angle(minus[q], plus[q])
-                s = 0.5 * minus[q] * plus[q]
-                x = sine_excess(t)
-                bend = t * (verse[j, q] - verse[i, q])
-                arc[q] = t
-                along[i, q] = fma(-x, norm[j, q], along[i, q])
-                along[j, q] = fma(-x, norm[i, q], along[j, q])
-                tilt[i, q] = fma(bend, norm[j, q], tilt[i, q])
-                tilt[j, q] = fma(-bend, norm[i, q], tilt[j, q])
-                across[i, q] = fma(s, norm[j, q], across[i, q])
-                across[j, q] = fma(s, norm[i, q], across[j, q])
-            for k in range(1, d):
-                for q in range(LANES):
-                    grad[i, k, q] = fma(-arc[q], w[j, k, q], grad[i, k, q])
-                    grad[j, k, q] = fma(-arc[q], w[i, k, q], grad[j, k, q])
-    for i in range(n):
-        for q in range(LANES):
-            cosine = w[i, 0, q] / norm[i, q]
-            pull = r[d, q] if w[i, 0, q] < 0.0 else r[0, q]
-            grad[i, 0, q] = 0.5 * pull + HALF_OVER_PI * (along[i, q] * cosine + tilt[i, q])
-        for k in range(1, d):
-            for q in range(LANES):
-                grad[i, k, q] = 0.5 * r[k, q] + HALF_OVER_PI * (grad[i, k, q] + across[i, q] * unit[i, k, q])
-
-
-@njit(**COMPILED)
-def gather(w, first, block):
-    """Copy runs first … first + LANES − 1 into a block; the last run fills lanes that are left over."""
-    runs, n, d = w.shape
-    for q in range(LANES):
-        run = min(first + q, runs - 1)
+        mean = spread(0.0)
         for i in range(n):
-            for k in range(d):
-                block[i, k, q] = w[run, i, k]
+            at = (i * d + k) * WIDTH
+            if k == 0:
+                g = HALF_OVER_PI * load(room, front + i * WIDTH)
+                if not deviating:
+                    behind = load(w, i * stride + first) < 0.0
+                    g = g + 0.5 * where(behind, load(room, r + d * WIDTH), load(room, r + 0))
+            else:
+                g = HALF_OVER_PI * fma(load(room, across + i * WIDTH), load(room, at), load(room, total + at))
+                if not deviating:
+                    g = g + 0.5 * load(room, r + k * WIDTH)
+            if not deviating:
+                store(grad, (k * n + i) * stride + goal, g)
+            elif i == 0:
+                mean = g
+            else:
+                gap = mean - g
+                store(grad, (k * n + i) * stride + goal, constants[3 * i - 1] * gap)
+                mean = fma(gap, 0.0 - constants[3 * i], mean)
+        if deviating:  # ½r is the same for all students, and so is all in the mean
+            store(grad, k * n * stride + goal, scale * fma(load(room, r + k * WIDTH), 0.5, mean))
 
 
 @njit(**COMPILED)
@@ -220,43 +262,76 @@ def evaluate(constants, w, want_loss, want_grad):
     """Loss (runs,) and gradient (runs, n, d) of a batch; what is not wanted comes back unfilled."""
     runs, n, d = w.shape
     teacher = constants[0]
-    losses = np.empty(runs)
-    grads = np.empty_like(w)
-    block = np.empty((n, d, LANES))
-    unit = np.empty((n, d, LANES))
-    grad = np.empty((n, d, LANES))
-    norm = np.empty((n, LANES))
-    z_norm = np.empty((n, LANES))
-    verse = np.empty((n, LANES))
-    acute = np.empty((n, LANES))
-    r = np.empty((d + 1, LANES))
-    loss = np.empty(LANES)
-    for first in range(0, runs, LANES):
-        gather(w, first, block)
-        measure(block, teacher, norm, z_norm, unit, verse, acute, r)
-        filled = min(LANES, runs - first)
+    deviating = len(constants) > 1
+    offset = 1.0 if deviating else 0.0
+    given = w.T.ravel()
+    batch = locate(given)
+    unit = 0  # where things are in one room: an allocation costs as much as a small problem
+    total = unit + n * d * WIDTH
+    norm = total + n * d * WIDTH
+    front = norm + n * WIDTH
+    across = front + n * WIDTH
+    r = across + n * WIDTH
+    near = r + (d + 1) * WIDTH
+    tile = min(n, TILE) * TILE * WIDTH
+    far = near + tile
+    loss = far + tile
+    rest = loss + WIDTH  # runs that do not fill a register, and their gradient
+    rest_grad = rest + n * d * WIDTH
+    whole = runs - runs % WIDTH
+    losses = np.empty(runs) if want_loss else np.empty(0)
+    grads = np.empty((d, n, runs)) if want_grad else np.empty(0).reshape(0, 0, 0)
+    found = grads.ravel()
+    answer = locate(found)
+    numbers = np.empty(rest if whole == runs else rest_grad + n * d * WIDTH)
+    room = locate(numbers)
+    for first in range(0, runs, WIDTH):
+        full = first < whole
+        if not full:
+            for m in range(n * d):
+                for q in range(WIDTH):
+                    numbers[rest + m * WIDTH + q] = given[m * runs + min(first + q, runs - 1)]
+        source = batch if full else room
+        stride = runs if full else WIDTH
+        start = first if full else rest
+        if deviating:
+            read_deviations(constants, source, stride, start, n, d, room, unit, r)
+        else:
+            read_students(teacher, source, stride, start, n, d, room, unit, r)
+        arcs = 0.0 - measure(teacher, offset, n, d, room, unit, norm, front, across)
+        if want_grad or n > 1:
+            arcs = arcs + meet(want_grad, n, d, room, unit, norm, front, across, total, near, far)
+        filled = min(WIDTH, runs - first)
         if want_loss:
-            block_loss(block, teacher, norm, unit, verse, acute, r, loss)
+            square = spread(0.0)
+            for k in range(d):
+                square = fma(load(room, r + k * WIDTH), load(room, r + k * WIDTH), square)
+            # The loss is an expectation of a square: rounding must not take it below 0.
+            value = fma(arcs, HALF_OVER_PI, 0.25 * square)
+            store(room, loss, where(value < 0.0, 0.0, value))
             for q in range(filled):
-                losses[first + q] = loss[q]
+                losses[first + q] = numbers[loss + q]
         if want_grad:
-            block_grad(block, teacher, norm, z_norm, unit, verse, acute, r, grad)
-            for q in range(filled):
-                for i in range(n):
-                    for k in range(d):
-                        grads[first + q, i, k] = grad[i, k, q]
-    return losses, grads
+            target = answer if full else room
+            goal = first if full else rest_grad
+            finish(constants, source, n, d, stride, start, room, unit, front, across, total, r, target, goal)
+            if not full:
+                for m in range(n * d):
+                    for q in range(filled):
+                        found[m * runs + first + q] = numbers[rest_grad + m * WIDTH + q]
+    numbers[0] = given[0]  # used here, so that numba frees neither before their addresses are done with
+    return losses, grads.T
 
 
 @njit(**COMPILED)
 def batch_loss(constants, w):
-    """Loss (23), shape (runs,), of w (runs, n, d); constants = [‖v‖]."""
+    """Loss (23), shape (runs,), of w (runs, n, d)."""
     return evaluate(constants, w, True, False)[0]
 
 
 @njit(**COMPILED)
 def batch_grad(constants, w):
-    """Gradient (4), shape (runs, n, d), of w (runs, n, d); constants = [‖v‖]."""
+    """Gradient (4), the shape of w (runs, n, d)."""
     return evaluate(constants, w, False, True)[1]
 
 

@@ -7,10 +7,18 @@ import math
 import numpy as np
 from numba import njit
 
-from .angles import COMPILED, angle
-from .lanes import polar_angle
+from .vectors import COMPILED
 
 NAMES = ("theta_max", "residual_norm", "H", "Z", "norm_min", "norm_max")
+
+
+@njit(**COMPILED)
+def residuals(teacher, w):
+    """r = Σwᵢ − v of each run of w (runs, n, d), shape (runs, d)."""
+    found = np.empty((w.shape[0], w.shape[2]))
+    for run in range(len(w)):
+        found[run] = residual(teacher, w[run])
+    return found
 
 
 @njit(**COMPILED)
@@ -30,8 +38,8 @@ def residual(teacher, w):
 
 
 @njit(**COMPILED)
-def observe(teacher, w):
-    """The observables, shape (runs, 6), in the order of NAMES.
+def observe(w, r):
+    """The observables of students w (runs, n, d) with r = Σwᵢ − v (runs, d), shape (runs, 6), in the order of NAMES.
 
     θ_max is the largest angle to the teacher, in radians; ‖r‖ = ‖Σwᵢ − v‖; H = ‖v‖ − Σhᵢ;
     Z = Σ_{i<j} ‖zᵢ − zⱼ‖; then the smallest and the largest ‖wᵢ‖.
@@ -41,9 +49,8 @@ def observe(teacher, w):
     runs, n, d = w.shape
     out = np.zeros((runs, 6))
     for run in range(runs):
-        r = residual(teacher, w[run])
-        out[run, 1] = math.sqrt(np.sum(r * r))
-        out[run, 2] = -r[0]
+        out[run, 1] = math.sqrt(np.sum(r[run] * r[run]))
+        out[run, 2] = -r[run, 0]
         out[run, 4] = np.inf
         for i in range(n):
             zz = 0.0
@@ -51,7 +58,7 @@ def observe(teacher, w):
                 zz += w[run, i, k] * w[run, i, k]
             h = w[run, i, 0]
             norm = math.sqrt(h * h + zz)
-            out[run, 0] = max(out[run, 0], polar_angle(angle(math.sqrt(zz), abs(h)), h))
+            out[run, 0] = max(out[run, 0], math.atan2(math.sqrt(zz), h))
             out[run, 4] = min(out[run, 4], norm)
             out[run, 5] = max(out[run, 5], norm)
             for j in range(i):

@@ -18,14 +18,21 @@ from . import theory
 
 Array = NDArray[np.float64]
 EPSILON = float(np.finfo(np.float64).eps)
+SHORTEST = 1e-3  # ‖v‖: from a shorter start, students are followed as they are
 
 
 class Neuron:
-    """Loss, gradient, curvature and observables; `w` has shape (runs, n, d)."""
+    """Loss, gradient, curvature and observables; `w` has shape (runs, n, d).
 
-    def __init__(self, teacher_norm: float) -> None:
+    Args:
+        teacher_norm: ‖v‖.
+        start_norm: about the length of the shortest student at the start; that of the teacher, if None.
+    """
+
+    def __init__(self, teacher_norm: float, start_norm: float | None = None) -> None:
         self.teacher_norm = float(teacher_norm)
-        self._constants = np.array([self.teacher_norm])
+        self.start_norm = self.teacher_norm if start_norm is None else start_norm
+        self.constants = np.array([self.teacher_norm])  # that `lanes` is told beside `w`
 
     @property
     def resolution(self) -> float:
@@ -36,41 +43,34 @@ class Neuron:
         """Loss (23), shape (runs,)."""
         from .lanes import batch_loss
 
-        found: Array = batch_loss(self._constants, w)
+        found: Array = batch_loss(self.constants, np.asfortranarray(w))
         return found
 
     def grad(self, w: Array) -> Array:
         """Gradient (4), the shape of `w`; NaN where a student is exactly zero."""
         from .lanes import batch_grad
 
-        found: Array = batch_grad(self._constants, w)
-        return found
+        return np.ascontiguousarray(batch_grad(self.constants, np.asfortranarray(w)))
 
     def hessian(self, w: Array) -> Array:
         """Hessian (51), shape (runs, n·d, n·d)."""
-        from .curvature import batch_curvature
-
-        found: Array = batch_curvature(self.teacher_norm, w, True)
-        return found
+        return self._curvature(w, bent=True)
 
     def gauss_newton(self, w: Array) -> Array:
         """E[1{wᵢ·x ≥ 0} 1{wⱼ·x ≥ 0} x xᵀ], shape (runs, n·d, n·d)."""
-        from .curvature import batch_curvature
-
-        found: Array = batch_curvature(self.teacher_norm, w, False)
-        return found
+        return self._curvature(w, bent=False)
 
     def kernels(self) -> Kernels:
         """Loss and gradient for the compiled engine."""
         from .lanes import batch_grad, batch_loss, batch_loss_and_grad
 
-        return Kernels(self._constants, batch_loss, batch_grad, batch_loss_and_grad)
+        return Kernels(self.constants, batch_loss, batch_grad, batch_loss_and_grad)
 
     def observe(self, w: Array) -> dict[str, Array]:
         """θ_max (radians), ‖r‖, H, Z and the smallest and largest ‖wᵢ‖, each (runs,)."""
-        from .observables import NAMES, observe
+        from .observables import NAMES, observe, residuals
 
-        return dict(zip(NAMES, observe(self.teacher_norm, w).T, strict=True))
+        return dict(zip(NAMES, observe(w, residuals(self.teacher_norm, w)).T, strict=True))
 
     def degenerate(self, w: Array) -> NDArray[np.bool_]:
         """Where a student is exactly zero and the loss has no gradient (Remark 26), shape (runs,)."""
@@ -87,6 +87,27 @@ class Neuron:
         # zᵢ = Rᵀ rows of the triangular factor of (z₁ … zₙ); hᵢ is carried over as it is.
         triangles = [np.asarray(np.linalg.qr(run[:, 1:].T, mode="r")).T for run in w]
         return np.concatenate([w[:, :, :1], np.stack(triangles)], axis=2)
+
+    def recenter(self, w: Array) -> tuple[Neuron, Array] | None:
+        """The same problem in `coordinates` without a rounding floor, and `w` in them.
+
+        They know a student to ε‖v‖, whatever its length: None where a start is so short that its direction, and the
+        balance that comes of it, would suffer.
+        """
+        from .coordinates import to_deviations
+        from .deviating import Deviating
+
+        if self.start_norm < SHORTEST * self.teacher_norm:
+            return None
+        return Deviating(self.teacher_norm, w.shape[1]), to_deviations(self.teacher_norm, w)
+
+    def _curvature(self, w: Array, bent: bool) -> Array:
+        from .curvature import batch_curvature
+
+        found: Array = batch_curvature(self.teacher_norm, w, bent)
+        runs, n, d = w.shape
+        found.reshape(runs, n, d, n, d)[:, :, range(d), :, range(d)] += 0.5
+        return found
 
 
 class TeacherNeuron(Neuron):
@@ -114,9 +135,9 @@ class TeacherNeuron(Neuron):
         teacher_norm: Positive = 1.0,
         w0: Matrix | None = None,
     ) -> None:
-        super().__init__(teacher_norm)
         self.sigma = sigma
         self.w0 = None if w0 is None else _explicit(w0)
+        super().__init__(teacher_norm, _start_norm(self.w0, sigma, d))
         self.n, self.d = (n, d) if self.w0 is None else self.w0.shape
 
     def start(self, seeds: Sequence[int]) -> Array:
@@ -155,9 +176,9 @@ class ExactNeuron(Neuron):
         teacher_norm: Positive = 1.0,
         w0: Matrix | None = None,
     ) -> None:
-        super().__init__(teacher_norm)
         self.sigma = sigma
         self.w0 = None if w0 is None else _explicit(w0)
+        super().__init__(teacher_norm, _start_norm(self.w0, sigma, d))
         if self.w0 is not None and len(self.w0) != 1:
             raise ValueError(f"w0 must have one row, the one student; it has {len(self.w0)}")
         self.d = d if self.w0 is None else self.w0.shape[1]
@@ -258,9 +279,9 @@ class ToyCase3(Neuron):
     name = "toy-case-3"
 
     def __init__(self, n: Count = 5, d: Count = 20, sigma: Positive = 0.1, w0: Matrix | None = None) -> None:
-        super().__init__(teacher_norm=1.0)
         self.sigma = sigma
         self.w0 = None if w0 is None else _explicit(w0)
+        super().__init__(1.0, _start_norm(self.w0, sigma, d))
         if self.w0 is not None and np.any(self.w0 != self.w0[0]):
             raise ValueError("w0 must have equal rows: the students of toy-case-3 are all the same")
         self.n, self.d = (n, d) if self.w0 is None else self.w0.shape
@@ -282,6 +303,11 @@ def _single(family: str, parameters: Mapping[str, Any]) -> Theory | None:
     if family == "nesterov":
         return theory.late_nesterov(float(parameters["lr"]), source) if "lr" in parameters else None
     return theory.linear(family, parameters, 0.5, source)
+
+
+def _start_norm(w0: Array | None, sigma: float, d: int) -> float:
+    """The length of the shortest row of `w0`, or σ√d."""
+    return sigma * float(np.sqrt(d)) if w0 is None else float(np.linalg.norm(w0, axis=1).min())
 
 
 def _gaussian(seeds: Sequence[int], sigma: float, shape: tuple[int, int]) -> Array:

@@ -64,7 +64,7 @@ def polyak(oracle, w, state, k):
     return w - (loss / squares).reshape(-1, 1, 1) * grad, state
 
 
-GRADIENT_DESCENT = StepMethod("gradient-descent", descend, family="gradient-descent", rotation_equivariant=True)
-HEAVY_BALL = StepMethod("heavy-ball", roll, remember, family="heavy-ball", rotation_equivariant=True)
-NESTEROV = StepMethod("nesterov", accelerate, remember, family="nesterov", rotation_equivariant=True)
-POLYAK_STEP = StepMethod("polyak-step", polyak, family="polyak", rotation_equivariant=True)
+GRADIENT_DESCENT = StepMethod("gradient-descent", descend, family="gradient-descent", isometry_equivariant=True)
+HEAVY_BALL = StepMethod("heavy-ball", roll, remember, family="heavy-ball", isometry_equivariant=True)
+NESTEROV = StepMethod("nesterov", accelerate, remember, family="nesterov", isometry_equivariant=True)
+POLYAK_STEP = StepMethod("polyak-step", polyak, family="polyak", isometry_equivariant=True)

@@ -1,4 +1,4 @@
-"""Gradient flow, by a stiff solver with the exact Hessian, and an explicit one while that is cheaper."""
+"""Gradient flow, by a stiff solver in the logarithm of time, and an explicit one before that pays."""
 
 from __future__ import annotations
 
@@ -8,77 +8,134 @@ from bench_ovp import DriverMethod
 from bench_ovp.parameters import Positive
 
 EPSILON = float(np.finfo(np.float64).eps)
+PATIENCE = 20  # explicit steps in one stretch after which implicit ones are tried
+EFFORT = 300  # implicit steps in one stretch, at most
+SAFETY = 1e-3  # the solvers' tolerance of a step, in units of what is asked of the loss
+NOISE = 64.0 * EPSILON  # of ∇L, which is a sum over students
 NEWTON_TOLERANCE = 0.01
 HOVERING = 50  # steps in one stretch after which it is not smoothness that limits them
 HOVER_TOLERANCE = 1e-5  # then, relative to ‖w‖
-EXPLICIT_REACH = 100.0  # ‖∇²L‖·Δt up to which explicit steps cost less than factorisations
 
 
 def flow(oracle, w, checkpoints, rtol: Positive = 1e-5):
     """Gradient flow: dw/dt = −∇L(w).
 
-    Radau IIA of order 5 with the exact Hessian; a stretch between checkpoints that is not stiff is taken by the
-    explicit Runge–Kutta method of order 8. In each stretch the displacement from its beginning is integrated,
-    not w itself: the tolerance is relative to how far w still moves, so that a converging run does not freeze
-    at rtol·‖w‖, and no coordinate is asked for more than the rounding of ∇L allows.
+    First the explicit Runge–Kutta method of order 8, from checkpoint to checkpoint. Once the problem is stiff,
+    backward differences of order 1 to 5 with the exact Hessian, in log t: where the loss falls like a power of t,
+    steps of equal length in log t are equally good, and a factorisation serves for many. The tolerance is relative
+    to how far each student still moves, so that a converging run does not freeze at rtol·‖w‖.
 
     From a large start a student can be drawn to zero, where the loss has no gradient, and held there for a
     while. The flow then goes on as small explicit steps do, hopping about zero within a coarser tolerance.
 
     Args:
-        rtol: relative tolerance of a step, in the displacement; the loss is good to about as much.
+        rtol: relative tolerance of the loss.
 
-    Source: Hairer, Nørsett & Wanner (1993), II.5; Hairer & Wanner (1996), IV.8; as in scipy.integrate.
+    Source: Hairer, Nørsett & Wanner (1993), II.5 and III; Shampine & Reichelt (1997); as in scipy.integrate.
     """
-    from scipy.integrate import DOP853, Radau
+    from scipy.integrate import DOP853
 
     shape = w.shape
-    anchor, t, step = w.ravel(), 0.0, np.inf
+    at, t = w.ravel(), 0.0
+    stiff, steps, again = None, 0, 0.0
 
-    def velocity(_, moved):
-        return -oracle.grad((anchor + moved).reshape(shape)).ravel()
+    def grad(x):
+        return oracle.grad(x.reshape(shape)).ravel()
 
-    def jacobian(_, moved):
-        return -oracle.hessian((anchor + moved).reshape(shape))[0]
-
-    def tolerance(stretch):
-        # ∇L sums a coordinate over students, and is known to the rounding of that sum.
-        noise = 64.0 * EPSILON * np.abs(anchor.reshape(shape)).sum(axis=1, keepdims=True)
-        reach = min(float(np.linalg.norm(velocity(t, 0.0))) * stretch, float(np.linalg.norm(anchor)))
-        return np.maximum(rtol * reach, np.broadcast_to(noise, shape).ravel())
-
-    def stiff(target):
-        first = min(step, target - t)
-        solver = Radau(velocity, t, start, target, rtol=rtol, atol=atol, jac=jacobian, first_step=first)
-        # Newton's iteration must not be asked to converge below the rounding of ∇L either.
-        solver.newton_tol = NEWTON_TOLERANCE
-        return solver
+    def hessian(x):
+        return oracle.hessian(x.reshape(shape))[0]
 
     for target in checkpoints.positions:
-        atol, start, steps = tolerance(target - t), np.zeros_like(anchor), 0
-        row_sums = np.abs(jacobian(t, start)).sum(axis=1)
-        if np.median(row_sums) * (target - t) < EXPLICIT_REACH:
-            # The median: one student near zero is steep, but it is not what calls for an implicit method.
-            # The error estimate here is as sharp as Radau's is generous, so it is asked for more.
-            solver = DOP853(velocity, t, start, target, rtol=1e-3 * rtol, atol=1e-3 * atol)
+        if stiff is None and steps > PATIENCE and t >= again:
+            stiff = LogTime(grad, hessian, at, t, SAFETY * rtol, shape)
+        if stiff is not None and not stiff.reach(target):  # not stiffness made steps short, but a student near zero
+            at, t, stiff, again = stiff.x, stiff.time, None, 2.0 * t
+        if stiff is not None:
+            at = stiff.at(target)
         else:
-            solver = stiff(target)
-        step = 0.0
-        while solver.status == "running":
-            told = solver.step()
-            if solver.status == "failed":
-                return f"the solver failed at t = {solver.t:g}: {told}"
-            step, steps = max(step, solver.step_size), steps + 1
-            if steps == HOVERING and solver.status == "running":
-                # A student hovers at zero, where ∇L jumps: no order of accuracy is left to gain there.
-                anchor, t = anchor + solver.y, solver.t
-                coarse = HOVER_TOLERANCE * float(np.linalg.norm(anchor))
-                solver = DOP853(velocity, t, start, target, rtol=HOVER_TOLERANCE, atol=coarse)
-        anchor, t = anchor + solver.y, target
-        checkpoints.record(target, anchor.reshape(shape))
+            tolerance = SAFETY * rtol
+            atol, steps = still_to_go(grad(at), at, target - t, tolerance, shape), 0
+            solver = DOP853(lambda _, x: -grad(x), t, at, target, rtol=100.0 * EPSILON, atol=atol)
+            while solver.status == "running":
+                told = solver.step()
+                if solver.status == "failed":
+                    return f"the solver failed at t = {solver.t:g}: {told}"
+                steps += 1
+                if steps == HOVERING and solver.status == "running":
+                    # A student hovers at zero, where ∇L jumps: no order of accuracy is left to gain there.
+                    coarse = HOVER_TOLERANCE * float(np.linalg.norm(at))
+                    solver = DOP853(
+                        lambda _, x: -grad(x), solver.t, solver.y, target, rtol=HOVER_TOLERANCE, atol=coarse
+                    )
+            at = solver.y
+        t = target
+        checkpoints.record(target, at.reshape(shape))
     return None
 
 
+def still_to_go(grad, x, duration, tolerance, shape):
+    """Tolerances of coordinates: a share of the way that a student goes in `duration`.
+
+    It goes no further than to 0, and no student is asked for more than the rounding of what the farthest one does.
+    """
+    rows = np.linalg.norm(grad.reshape(shape), axis=2, keepdims=True) * duration
+    rows = np.minimum(rows, np.linalg.norm(x.reshape(shape), axis=2, keepdims=True))
+    return np.broadcast_to(np.maximum(tolerance * rows, NOISE * rows.max()), shape).ravel()
+
+
+class LogTime:
+    """The flow from `x` at time t on, in s = log(time): dx/ds = −time·∇L(x)."""
+
+    def __init__(self, grad, hessian, x, t, tolerance, shape):
+        from scipy.integrate import BDF
+
+        self._grad, self._tolerance, self._shape = grad, tolerance, shape
+
+        def velocity(s, x):
+            return -np.exp(s) * grad(x)
+
+        def jacobian(s, x):
+            return -np.exp(s) * hessian(x)
+
+        atol = still_to_go(grad(x), x, t, tolerance, shape)
+        self._solver = BDF(
+            velocity, np.log(t), x, np.inf, rtol=100.0 * EPSILON, atol=atol, jac=jacobian, first_step=1e-3
+        )
+        self._solver.newton_tol = NEWTON_TOLERANCE
+
+    @property
+    def x(self):
+        """Where it is."""
+        return self._solver.y
+
+    @property
+    def time(self):
+        """And when."""
+        return float(np.exp(self._solver.t))
+
+    def reach(self, target):
+        """Go to time `target` or beyond; False where steps become too many."""
+        solver, steps = self._solver, 0
+        while solver.t < np.log(target):
+            solver.step()
+            steps += 1
+            if solver.status == "failed" or steps > EFFORT:
+                return False
+            time = np.exp(solver.t)
+            solver.atol = still_to_go(self._grad(solver.y), solver.y, time, self._tolerance, self._shape)
+        return True
+
+    def at(self, target):
+        """Where it was at time `target`, in the last step."""
+        return self._solver.dense_output()(np.log(target))
+
+
 GRADIENT_FLOW = DriverMethod(
-    "gradient-flow", flow, clock="time", family="gradient-flow", rotation_equivariant=True, rtol=1e-5
+    "gradient-flow",
+    flow,
+    clock="time",
+    family="gradient-flow",
+    rotation_equivariant=True,
+    isometry_equivariant=True,
+    rtol=1e-5,
 )

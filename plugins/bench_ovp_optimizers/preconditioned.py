@@ -39,5 +39,6 @@ PRECONDITIONED_GRADIENT_DESCENT = StepMethod(
     precondition,
     family="gauss-newton",
     rotation_equivariant=True,
+    isometry_equivariant=True,
     compile=False,  # a factorisation per run: LAPACK's work
 )
