@@ -39,6 +39,13 @@ static inline vector root(vector x) { return (vector){sqrt(x[0]), sqrt(x[1])}; }
 static inline int any(mask m) { return (m[0] | m[1]) != 0; }
 #endif
 
+/* Held in a register: the compiler would load it anew for every use, and loads are what a tile runs out of. */
+#ifdef __AVX2__
+#define HOLD(x) __asm__("" : "+v"(x))
+#else
+#define HOLD(x) (void)(x)
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 #define EACH(q, count) _Pragma("GCC unroll 16") for (int q = 0; q < (count); q++)
 
@@ -122,8 +129,10 @@ INLINE void tile(const vector *m, const vector *w, vector *next, const vector *p
   for (int j = 0; j < n; j++) {
     vector x[3];
     EACH(b, columns) x[b] = w[(j * d + k + b) * GROUPS + g];
+    EACH(b, columns) HOLD(x[b]);
     EACH(a, rows) {
       vector t = m[((i + a) * n + j) * GROUPS + g];
+      HOLD(t);
       EACH(b, columns) sum[a][b] += t * x[b];
     }
   }
@@ -200,11 +209,17 @@ void limit_descend(double *start, int n_given, int d_given, double teacher, doub
       swing[i * GROUPS + g] = -teacher * p2[(pairs + i) * GROUPS + g];
       push[i * GROUPS + g] = teacher * (0.5 * lr - c * m2[(pairs + i) * GROUPS + g]);
     }
-    for (int i = 1, at = 0; i < n; i++) for (int j = 0; j < i; j++, at += GROUPS) EACH(g, GROUPS) {
-      vector entry = c * m2[at + g] - 0.5 * lr;
-      m[(i * n + j) * GROUPS + g] = m[(j * n + i) * GROUPS + g] = entry;
-      swing[i * GROUPS + g] += p2[at + g] * norm[j * GROUPS + g];
-      swing[j * GROUPS + g] += p2[at + g] * norm[i * GROUPS + g];
+    for (int i = 1, at = 0; i < n; i++) {
+      vector own[GROUPS], length[GROUPS];
+      EACH(g, GROUPS) own[g] = swing[i * GROUPS + g];
+      EACH(g, GROUPS) length[g] = norm[i * GROUPS + g];
+      for (int j = 0; j < i; j++, at += GROUPS) EACH(g, GROUPS) {
+        vector entry = c * m2[at + g] - 0.5 * lr, sine = p2[at + g];
+        m[(i * n + j) * GROUPS + g] = m[(j * n + i) * GROUPS + g] = entry;
+        own[g] += sine * norm[j * GROUPS + g];
+        swing[j * GROUPS + g] += sine * length[g];
+      }
+      EACH(g, GROUPS) swing[i * GROUPS + g] = own[g];
     }
     for (int i = 0; i < n; i++) EACH(g, GROUPS)
       m[(i * n + i) * GROUPS + g] = 1.0 - 0.5 * lr - c * swing[i * GROUPS + g] * inverse[i * GROUPS + g];
