@@ -62,7 +62,7 @@ static const double LONG[] = {
     -0.1174784139555458, 0.46581061083892006, -1.258681300394588, 2.573508064401593, -3.7415993002001366,
     3.7316474816315224, -2.277990489441633, 0.6629475548369097};
 
-enum { SIDE = 4 }; /* angles at a time: their chains of operations overlap */
+enum { SIDE = 2 }; /* angles at a time: their chains of operations overlap */
 
 /* y <- asin y, x = y^2, four at a time; the number of terms is known to the compiler. */
 INLINE void arcsine(vector *y, const vector *x, const double *terms, int count) {
@@ -80,10 +80,8 @@ INLINE void angles(vector *m2, vector *p2) {
   EACH(q, SIDE) wide |= (x[q] > 0.0625) | (m2[q] > 2.0);
   EACH(q, SIDE) p2[q] = y[q] = root(x[q]);
   if (__builtin_expect(any(wide), 0)) { /* beyond 45 degrees by the cosine, beyond 135 by the supplement */
-    vector cosine[SIDE];
-    EACH(q, SIDE) cosine[q] = 1.0 - 0.5 * m2[q];
-    EACH(q, SIDE) y[q] = choose(x[q] > 0.5, cosine[q], y[q]);
     vector z[SIDE];
+    EACH(q, SIDE) y[q] = choose(x[q] > 0.5, 1.0 - 0.5 * m2[q], y[q]);
     EACH(q, SIDE) z[q] = y[q] * y[q];
     arcsine(y, z, LONG, sizeof LONG / sizeof *LONG);
     EACH(q, SIDE) {
@@ -101,9 +99,13 @@ INLINE void chords(const vector *u, int d, int i, int j, int count, vector *m2, 
   vector sum[4 * GROUPS];
   mask far = {0};
   EACH(q, count * GROUPS) sum[q] = (vector){0};
-  for (int k = 0; k < d; k++) EACH(q, count) EACH(g, GROUPS) {
-    vector a = u[(i * d + k) * GROUPS + g] - u[((j + q) * d + k) * GROUPS + g];
-    sum[q * GROUPS + g] += a * a;
+  for (int k = 0; k < d; k++) EACH(g, GROUPS) {
+    vector x = u[(i * d + k) * GROUPS + g];
+    HOLD(x);
+    EACH(q, count) {
+      vector a = x - u[((j + q) * d + k) * GROUPS + g];
+      sum[q * GROUPS + g] += a * a;
+    }
   }
   EACH(q, count * GROUPS) {
     m2[q] = sum[q];
@@ -187,12 +189,12 @@ void limit_descend(double *start, int n_given, int d_given, double teacher, doub
       mask behind = h < 0.0;
       vector reach = length + choose(behind, -h, h);
       vector once = 1.0 / (length * reach); /* the only division */
-      vector near = zz * once, versine = choose(behind, 2.0 - near, near);
+      vector near = zz * once, other = 2.0 - near; /* nothing cancels */
+      vector versine = choose(behind, other, near);
       norm[i * GROUPS + g] = length;
       inverse[i * GROUPS + g] = once * reach;
       m2[(pairs + i) * GROUPS + g] = 2.0 * versine;
-      p2[(pairs + i) * GROUPS + g] = 2.0 * (2.0 - versine); 
-      if (__builtin_expect(any(behind), 0)) p2[(pairs + i) * GROUPS + g] = choose(behind, 2.0 * near, 2.0 * (2.0 - near));
+      p2[(pairs + i) * GROUPS + g] = 2.0 * choose(behind, near, other);
       u[i * d * GROUPS + g] = versine;
       for (int k = 1; k < d; k++) u[(i * d + k) * GROUPS + g] = w[(i * d + k) * GROUPS + g] * inverse[i * GROUPS + g];
     }
