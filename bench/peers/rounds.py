@@ -12,7 +12,7 @@ from typing import Any
 from .task import Missing, Task
 
 FOLDER = Path(__file__).resolve().parent.parent
-FEWEST, MOST = 10, 10_000_000  # steps
+FEWEST, MOST = 4, 10_000_000  # steps
 
 
 class Worker:
@@ -93,14 +93,14 @@ class Peers:
 
 def paces(peers: Peers, tasks: Sequence[Task], seconds: float) -> dict[Task, int]:
     """The number of steps that each task takes; tasks of a peer that cannot run are left out."""
+    print("steps: compiling, and finding out how many last long enough", file=sys.stderr)
     found: dict[Task, int] = {}
     for task in sorted(tasks, key=lambda t: t.pace is not None):
         try:
             found[task] = found[task.pace] if task.pace else peers.steps(task, seconds)
-            peers.cost(task, FEWEST)  # compiles, and is seen to run
+            peers.worker(task.peer).seconds(task, 1)  # compiles, and is seen to run
         except Missing as error:
             peers.skipped[task.peer] = str(error)
-        print(f"  {task.peer} {task.method} ({task.n}, {task.d}) x {task.runs}", end="\r", file=sys.stderr)
     return found
 
 
@@ -109,7 +109,7 @@ def measure(peers: Peers, tasks: Sequence[Task], seconds: float, rounds: int) ->
     steps = paces(peers, tasks, seconds)
     costs: dict[Task, list[float]] = {task: [] for task in steps}
     for number in range(rounds):
-        print(f"steps: round {number + 1} of {rounds}" + 30 * " ", file=sys.stderr)
+        print(f"steps: round {number + 1} of {rounds}", file=sys.stderr)
         for task, spent in costs.items():
             spent.append(peers.cost(task, steps[task]))
     return costs

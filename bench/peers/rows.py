@@ -41,9 +41,7 @@ class Line(NamedTuple):
         return f"| {self.what} | {self.takes} | {self.against} | {self.which_takes} | {ratio} | {self.kept} |"
 
 
-def line(
-    what: str, spent: Sequence[float], against: str, other: Sequence[float], promise: float | None = None
-) -> Line:
+def line(what: str, spent: Sequence[float], against: str, other: Sequence[float], promise: float | None = None) -> Line:
     """The line of two timings, in seconds, that were taken in turns: ratios are taken round by round."""
     ratios = np.divide(spent, other)
     spread = float(ratios.min()), float(ratios.max())

@@ -86,5 +86,3 @@ def steps_table(peers: Peers, only: str, seconds: float, rounds: int) -> list[Li
 
 def _line(c: Comparison, costs: Mapping[Task, list[float]]) -> Line:
     return line(c.what, costs[c.task], c.against, costs[c.other], c.promise)
-
-

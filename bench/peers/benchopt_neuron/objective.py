@@ -1,6 +1,6 @@
+from benchmark_utils.numpy_neuron import loss
 from benchopt import BaseObjective
 from benchopt.stopping_criterion import NoCriterion
-from benchmark_utils.numpy_neuron import loss
 
 
 class Objective(BaseObjective):
