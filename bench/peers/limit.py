@@ -14,6 +14,7 @@ import numpy as np
 from .task import LR, TEACHER, Array, Missing, starts
 
 PACKAGES = ("numpy",)
+COMPILER = shutil.which("cc")
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
 CHECKED = 1000  # steps that must agree with the project's own gradient
@@ -21,18 +22,21 @@ NEAR_ZERO = 1e-3  # a neuron that passes closer to zero multiplies rounding erro
 ALIGNED = 8  # doubles in 64 bytes
 
 
+if COMPILER is None:
+    raise Missing("a C compiler named cc")
+TOLD = [COMPILER, "-dumpfullversion", "-dumpversion"]
+TOOLS = {"cc": subprocess.run(TOLD, capture_output=True, text=True, check=True).stdout.strip()}
+
+
 class Kernel:
     """The compiled limit for students of one shape."""
 
     def __init__(self, n: int, d: int) -> None:
-        compiler = shutil.which("cc")
-        if compiler is None:
-            raise Missing("a C compiler named cc")
         groups = 4 if n <= 3 else 2  # a short step needs more vectors side by side to fill its waits
         with tempfile.TemporaryDirectory() as folder:
             library = Path(folder) / "limit.so"
             shape = (f"-DN={n}", f"-DD={d}", f"-DGROUPS={groups}")
-            subprocess.run([compiler, *FLAGS, *shape, "-o", library, SOURCE, "-lm"], check=True)
+            subprocess.run([COMPILER, *FLAGS, *shape, "-o", library, SOURCE, "-lm"], check=True)
             self.library = ctypes.CDLL(str(library))  # stays mapped when the file is gone
         self.library.limit_room.restype = ctypes.c_size_t
         self.n, self.d, self.width = n, d, self.library.limit_runs()

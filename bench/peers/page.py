@@ -28,7 +28,7 @@ def tables(
         parts.append("Skipped:\n\n" + "\n".join(f"- {peer}: needs {what}" for peer, what in skipped.items()) + "\n")
     told = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     today = datetime.datetime.now(datetime.UTC).date()
-    parts.append(f"Measured on {today}: {machine}; {rounds} rounds on one core. {told}.\n")
+    parts.append(f"Measured on {today}: {machine}; rounds: {rounds}, on one core. {told}.\n")
     return "\n".join(parts)
 
 

@@ -73,10 +73,10 @@ class Peers:
 
     def steps(self, task: Task, seconds: float) -> int:
         """How many steps of a task last about so long."""
-        steps = FEWEST
-        while (spent := self.worker(task.peer).seconds(task, steps)) < seconds / 3 and steps < MOST:
-            steps = min(MOST, int(steps * min(10.0, max(2.0, 0.5 * seconds / spent))))
-        return max(1, int(steps * seconds / spent))
+        worker, steps = self.worker(task.peer), FEWEST
+        while (spent := worker.seconds(task, steps)) < 0.7 * seconds and steps < MOST:
+            steps = min(MOST, int(steps * min(10.0, max(1.5, seconds / spent))))
+        return steps
 
     def cost(self, task: Task, steps: int) -> float:
         """Seconds per run and step."""

@@ -52,7 +52,7 @@ def duration(seconds: Sequence[float]) -> str:
     """The median, in a unit that suits it."""
     median = float(np.median(seconds))
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if median >= scale:
+        if median >= 0.9995 * scale:
             return f"{median / scale:.3g} {unit}"
     return f"{median / 1e-9:.3g} ns"
 

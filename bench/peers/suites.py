@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,7 +101,8 @@ def suites_table(benchopt_python: str | None, rounds: int) -> tuple[list[Line], 
     """The lines, the versions, and what was skipped and why."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        processes, versions, skipped = ours(folder), {}, {}
+        processes, skipped = ours(folder), {}
+        versions = {"bench-ovp": version("bench-ovp")}
         try:
             program = beside(benchopt_python or sys.executable, "benchopt")
             processes += benchopts(folder, program)

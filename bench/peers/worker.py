@@ -31,15 +31,14 @@ def main() -> None:
     except ModuleNotFoundError as error:
         answer({"missing": f"the package {error.name} (pip install {error.name})"})
         return
-    answer({"versions": {name: version(name) for name in peer.PACKAGES}})
+    except Missing as error:
+        answer({"missing": str(error)})
+        return
+    answer({"versions": {name: version(name) for name in peer.PACKAGES} | getattr(peer, "TOOLS", {})})
     prepared = preparing(peer)
     for line in sys.stdin:
         *task, steps = json.loads(line)
-        try:
-            run = prepared(*task)
-        except Missing as error:
-            answer({"missing": str(error)})
-            return
+        run = prepared(*task)
         began = time.perf_counter()
         run(steps)
         answer(time.perf_counter() - began)
