@@ -24,7 +24,7 @@ enum { LANES = 8 };
 typedef double vector __attribute__((vector_size(64)));
 typedef long long mask __attribute__((vector_size(64)));
 static inline vector root(vector x) { return _mm512_sqrt_pd(x); }
-static inline int any(mask m) { return _mm512_movepi64_mask((__m512i)m) != 0; }
+static inline int any(mask m) { return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0; }
 #elif defined(__AVX2__)
 enum { LANES = 4 };
 typedef double vector __attribute__((vector_size(32)));
@@ -64,7 +64,7 @@ static const double LONG[] = {
 
 enum { SIDE = 2 }; /* angles at a time: their chains of operations overlap */
 
-/* y <- asin y, x = y^2, four at a time; the number of terms is known to the compiler. */
+/* y <- asin y, with x = y^2, SIDE at a time; the number of terms is known to the compiler. */
 INLINE void arcsine(vector *y, const vector *x, const double *terms, int count) {
   vector p[SIDE];
   EACH(q, SIDE) p[q] = terms[count - 1] + (vector){0};
@@ -141,6 +141,7 @@ INLINE void tile(const vector *m, const vector *w, vector *next, const vector *p
   EACH(a, rows) EACH(b, columns) next[((i + a) * d + k + b) * GROUPS + g] = sum[a][b];
 }
 
+/* Four rows or fewer, three columns a tile: twelve sums and their factors fill sixteen registers. */
 INLINE void rows_of(const vector *m, const vector *w, vector *next, const vector *push, int n, int d, int i, int rows,
                     int g) {
   int k = 0;
@@ -159,7 +160,7 @@ INLINE void product(const vector *m, const vector *w, vector *next, const vector
   }
 }
 
-/* How many runs are carried at once, and how many doubles of room `descend` needs. */
+/* How many runs are carried at once, and how many doubles of room limit_descend needs. */
 int limit_runs(void) { return LANES * GROUPS; }
 size_t limit_room(int n, int d) {
   size_t pairs = (size_t)n * (n - 1) / 2;

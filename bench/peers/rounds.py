@@ -45,6 +45,7 @@ class Worker:
             raise RuntimeError(f"the peer {self.peer} broke off with exit code {self.process.wait()}")
         answer = json.loads(line)
         if isinstance(answer, dict) and "missing" in answer:
+            self.close()
             raise Missing(answer["missing"])
         return answer
 
