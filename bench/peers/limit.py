@@ -36,7 +36,11 @@ class Kernel:
         with tempfile.TemporaryDirectory() as folder:
             library = Path(folder) / "limit.so"
             shape = (f"-DN={n}", f"-DD={d}", f"-DGROUPS={groups}")
-            subprocess.run([COMPILER, *FLAGS, *shape, "-o", library, SOURCE, "-lm"], check=True)
+            done = subprocess.run(
+                [COMPILER, *FLAGS, *shape, "-o", library, SOURCE, "-lm"], capture_output=True, text=True
+            )
+            if done.returncode:
+                raise Missing(f"a C compiler that builds {SOURCE.name}; cc said: {done.stderr.strip()[-200:]}")
             self.library = ctypes.CDLL(str(library))  # stays mapped when the file is gone
         self.library.limit_room.restype = ctypes.c_size_t
         self.n, self.d, self.width = n, d, self.library.limit_runs()

@@ -10,26 +10,17 @@ from .rows import HEADER, Line
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
-def tables(
-    steps: Sequence[Line],
-    suites: Sequence[Line],
-    skipped: Mapping[str, str],
-    versions: Mapping[str, str],
-    machine: str,
-    rounds: int,
-) -> str:
-    """The figures: a table for each that was measured, what was skipped, and where it was."""
-    parts = [
-        f"## {title}\n\n{HEADER}\n" + "\n".join(map(str, lines)) + "\n"
-        for title, lines in (("A step", steps), ("A suite", suites))
-        if lines
-    ]
-    if skipped:
-        parts.append("Skipped:\n\n" + "\n".join(f"- {peer}: needs {what}" for peer, what in skipped.items()) + "\n")
+def section(title: str, lines: Sequence[Line]) -> str:
+    """A table under its heading; nothing where nothing was measured."""
+    return f"## {title}\n\n{HEADER}\n" + "\n".join(map(str, lines)) + "\n" if lines else ""
+
+
+def colophon(skipped: Mapping[str, str], versions: Mapping[str, str], machine: str, rounds: int) -> str:
+    """What was skipped and why, the machine, and the versions."""
+    missing = "".join(f"- {peer} was skipped: it needs {what}\n" for peer, what in skipped.items())
     told = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     today = datetime.datetime.now(datetime.UTC).date()
-    parts.append(f"Measured on {today}: {machine}; rounds: {rounds}, on one core. {told}.\n")
-    return "\n".join(parts)
+    return f"{missing}\nMeasured on {today}: {machine}; rounds: {rounds}, on one core. {told}.\n".lstrip()
 
 
 def renew(page: str, figures: str) -> str:

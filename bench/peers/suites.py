@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,12 @@ COMPARISONS: tuple[tuple[str, str, float | None], ...] = (
 )
 
 
+def remove(*folders: Path) -> None:
+    """Folders that need not be there."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class Process(NamedTuple):
     """A whole process that is timed.
 
@@ -45,7 +52,7 @@ class Process(NamedTuple):
     name: str
     command: list[str]
     folder: Path
-    forget: Callable[[], None] = lambda: None
+    forget: Callable[[], None] = remove
 
     def seconds(self) -> float:
         """How long it takes; RuntimeError, with what it said last, if it fails."""
@@ -66,7 +73,7 @@ def ours(folder: Path) -> list[Process]:
     for first, again, more in ((BARE, BARE_AGAIN, ["--no-report"]), (FULL, FULL_AGAIN, [])):
         results = folder / ("report" if first == FULL else "bare")
         command = [beside(sys.executable, "bench-ovp"), "suite", str(SUITE), "--results", str(results), "--jobs", "1"]
-        processes.append(Process(first, command + more, folder, lambda r=results: remove(r)))
+        processes.append(Process(first, command + more, folder, partial(remove, results)))
         processes.append(Process(again, command + more, folder))
     return processes
 
@@ -78,15 +85,9 @@ def benchopts(folder: Path, program: str) -> list[Process]:
         copy = folder / kind
         shutil.copytree(BENCHMARK, copy, ignore=shutil.ignore_patterns("__pycache__", "__cache__", "outputs"))
         command = [program, "run", ".", "--config", f"{kind}.yml", "--no-display"]
-        processes.append(Process(first, command, copy, lambda c=copy: remove(c / "__cache__", c / "outputs")))
+        processes.append(Process(first, command, copy, partial(remove, copy / "__cache__", copy / "outputs")))
         processes.append(Process(again, command, copy))
     return processes
-
-
-def remove(*folders: Path) -> None:
-    """Folders that need not be there."""
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def beside(python: str, name: str) -> str:

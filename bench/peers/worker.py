@@ -38,7 +38,11 @@ def main() -> None:
     prepared = preparing(peer)
     for line in sys.stdin:
         *task, steps = json.loads(line)
-        run = prepared(*task)
+        try:
+            run = prepared(*task)
+        except Missing as error:
+            answer({"missing": str(error)})
+            return
         began = time.perf_counter()
         run(steps)
         answer(time.perf_counter() - began)
