@@ -12,6 +12,7 @@ from typing import Any
 from .task import Missing, Task
 
 FOLDER = Path(__file__).resolve().parent.parent
+Group = tuple[Task, ...]
 FEWEST, MOST = 4, 10_000_000  # steps
 
 
@@ -105,12 +106,18 @@ def paces(peers: Peers, tasks: Sequence[Task], seconds: float) -> dict[Task, int
     return found
 
 
-def measure(peers: Peers, tasks: Sequence[Task], seconds: float, rounds: int) -> dict[Task, list[float]]:
-    """Seconds per run and step of each task that can run, one of each round."""
-    steps = paces(peers, tasks, seconds)
-    costs: dict[Task, list[float]] = {task: [] for task in steps}
+def measure(peers: Peers, groups: Sequence[Group], seconds: float, rounds: int) -> dict[Group, list[list[float]]]:
+    """Seconds per run and step of the tasks of each group that can run, a list over rounds for each task.
+
+    The tasks of a group are compared, and so they are timed one right after the other, in each group anew.
+    """
+    tasks = [task for group in groups for task in group]
+    tasks += [task.pace for task in tasks if task.pace]
+    steps = paces(peers, list(dict.fromkeys(tasks)), seconds)
+    costs: dict[Group, list[list[float]]] = {g: [[] for _ in g] for g in groups if all(task in steps for task in g)}
     for number in range(rounds):
         print(f"steps: round {number + 1} of {rounds}", file=sys.stderr)
-        for task, spent in costs.items():
-            spent.append(peers.cost(task, steps[task]))
+        for group, spent in costs.items():
+            for task, times in zip(group, spent, strict=True):
+                times.append(peers.cost(task, steps[task]))
     return costs

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from .rounds import Peers, measure
+from .rounds import Group, Peers, measure
 from .rows import Line, line
 from .task import Task
 
@@ -56,9 +56,9 @@ def comparisons() -> Iterator[Comparison]:
     yield Comparison("bench-ovp (10, 100000), 4 runs", many, "bench-ovp (10, 11)", few, 1.1)
 
 
-def widths() -> list[Task]:
+def widths() -> Group:
     """The tasks that show how the cost grows with n."""
-    return [WIDEST if n == WIDEST.n else WIDEST._replace(n=n, pace=WIDEST) for n in WIDTHS]
+    return tuple(WIDEST if n == WIDEST.n else WIDEST._replace(n=n, pace=WIDEST) for n in WIDTHS)
 
 
 def growth(costs: Sequence[Sequence[float]]) -> Line:
@@ -74,15 +74,11 @@ def growth(costs: Sequence[Sequence[float]]) -> Line:
 def steps_table(peers: Peers, only: str, seconds: float, rounds: int) -> list[Line]:
     """Measure and compare; `only` names a peer, or is ""."""
     wanted = [c for c in comparisons() if only in ("", c.task.peer, c.other.peer)]
-    wide = widths() if only in ("", "ours") else []
-    tasks = [*wide, *(t for c in wanted for t in (c.task, c.other))]
-    tasks += [t.pace for t in tasks if t.pace]
-    costs = measure(peers, list(dict.fromkeys(tasks)), seconds, rounds)
-    lines = [_line(c, costs) for c in wanted if c.task in costs and c.other in costs]
-    if wide:
-        lines.append(growth([costs[t] for t in wide]))
-    return lines
-
-
-def _line(c: Comparison, costs: Mapping[Task, list[float]]) -> Line:
-    return line(c.what, costs[c.task], c.against, costs[c.other], c.promise)
+    wide = [widths()] if only in ("", "ours") else []
+    costs = measure(peers, [*((c.task, c.other) for c in wanted), *wide], seconds, rounds)
+    lines = [
+        line(c.what, costs[c.task, c.other][0], c.against, costs[c.task, c.other][1], c.promise)
+        for c in wanted
+        if (c.task, c.other) in costs
+    ]
+    return lines + [growth(costs[group]) for group in wide]
