@@ -55,6 +55,11 @@ class Plugin:
         return f"the plug-in {self.name} ({self.origin})"
 
     @property
+    def fault(self) -> str:
+        """What is wrong with it, in one line; "" if it did load."""
+        return f"{self.title} did not load: {self.error}" if self.error else ""
+
+    @property
     def origin(self) -> str:
         """Its distribution and version, or its file."""
         return f"{self.distribution} {self.version}".strip()
@@ -118,7 +123,7 @@ class Registry:
     def _known(self, offered: Mapping[str, Any], name: str, kind: str) -> Any:
         if name in offered:
             return offered[name]
-        note = "".join(f"; {plugin.title} did not load: {plugin.error}" for plugin in self.failed)
+        note = "".join(f"; {plugin.fault}" for plugin in self.failed)
         raise InputError(f"unknown {kind} {name!r}{nearest(name, offered)}{note}")
 
 

@@ -232,7 +232,7 @@ def _recall_suite(folder: Path, store: Store) -> tuple[Suite, list[Cell], Regist
 
 def _list_faults(registry: Registry) -> list[str]:
     """A line for each plug-in that did not load, or printed while it was loaded."""
-    lines = [f"{plugin.title} did not load: {plugin.error}" for plugin in registry.failed]
+    lines = [plugin.fault for plugin in registry.failed]
     return lines + [
         f"{plugin.title} printed while it was loaded: {plugin.said}" for plugin in registry.plugins if plugin.said
     ]
