@@ -16,7 +16,7 @@ from .guard import read_deaths
 from .plan import Cell, list_tasks, weight
 from .registry import Registry
 from .store import Outcome, Store
-from .work import describe_death, describe_failure, do, fail, find_suspects, name_task
+from .work import blame, describe_death, describe_failure, do, fail, find_suspects, name_task
 
 TASKS_AHEAD = 2  # per worker: enough to keep it busy, few enough that Ctrl-C loses little
 KILLED = "its worker process was killed or crashed"
@@ -139,7 +139,7 @@ def _stream(tasks: Sequence[Cell], jobs: int, name: str, registry: Registry, pro
                         victims += running.values()
                         dead = list(_find_dead(victims, Path(folder), registry))
                         if not dead and ahead == 1 and len(victims) == 1:
-                            dead = [(victims[0], fail(victims[0], f"{KILLED}, under {_title(victims[0], registry)}"))]
+                            dead = [(victims[0], fail(victims[0], f"{KILLED}, {blame(victims[0], registry)}"))]
                         yield from dead
                         spared = [task for task in victims if all(task is not culprit for culprit, _ in dead)]
                         if dead:
@@ -161,10 +161,6 @@ def _find_dead(victims: Iterable[Cell], folder: Path, registry: Registry) -> Gen
         if death := deaths.get(name_task(task)):
             status = "timeout" if death.timed_out else "failed"
             yield task, fail(task, describe_death(death, task, registry), status)
-
-
-def _title(task: Cell, registry: Registry) -> str:
-    return find_suspects(task, registry)[0].title
 
 
 def _fill(
