@@ -42,18 +42,19 @@ class Contest(NamedTuple):
         return ahead[max(ahead, key=self.ranks.__getitem__)] if ahead else ""
 
 
-def hold_contests(entries: Sequence[tuple[Trace, Sequence[Rate]]]) -> list[Contest]:
+def hold_contests(entries: Sequence[tuple[Trace, Sequence[Rate]]], clocks: Sequence[str] = CLOCKS) -> list[Contest]:
     """Every problem on every clock, in the order of `entries`.
 
     Args:
         entries: a trace with its runs' laws in time, for each pair.
+        clocks: of CLOCKS.
     """
     problems: dict[str, list[tuple[Trace, Sequence[Rate]]]] = {}
     for trace, rates in entries:
         problems.setdefault(trace.problem.label, []).append((trace, rates))
     contests = []
     for problem, group in problems.items():
-        for clock in CLOCKS:
+        for clock in clocks:
             entrants = {trace.optimizer.label: enter(trace, rates, clock) for trace, rates in group}
             here = {label: entrant for label, entrant in entrants.items() if entrant is not None}
             comparisons = compare_all(here, "iterations" if clock == "iteration" else "evaluations")

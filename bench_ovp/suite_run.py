@@ -147,7 +147,7 @@ def run_suite(
         _write(folder / SUITE_FILE, suite.text.encode())
         store.note("folder", str(path.parent.resolve()))
         store.note("seeds", seeds)
-        store.note("plugins", [str(file) for file in find_files(plugins, Path.cwd())])
+        store.note("plugins", [str(file) for file in registry.files])
         broken = run_missing(chosen, store, registry, progress, jobs, executor)
         return write_results(folder, suite, cells, store, registry, broken, started, report)
 
@@ -173,6 +173,7 @@ def explain_stored(folder: Path, problem: str, optimizer: str, seed: int | None 
     Errors:
         InputError: the folder holds no results, no run of that pair or seed, or several pairs are meant.
     """
+    from .contest import hold_contests
     from .tables import ranking_frame
 
     with _open_results(folder) as store:
@@ -181,7 +182,8 @@ def explain_stored(folder: Path, problem: str, optimizer: str, seed: int | None 
         trace, rates = _collect(cell, *cell.revive(registry), store, {})
     if not trace.runs:
         raise InputError(f"no run of {cell.label} is stored yet; run the suite first")
-    [standing] = ranking_frame([(trace, rates)]).to_dict("records")
+    entries = [(trace, rates)]
+    [standing] = ranking_frame(entries, hold_contests(entries, clocks=("time",))).to_dict("records")
     row = {str(name): value for name, value in standing.items()}
     return give_reasons(trace, rates, row, seed, len(cell.seeds) - len(trace.runs))
 

@@ -144,7 +144,7 @@ def ranking_frame(
                         for target, count in zip(TARGETS, standing.reached, strict=True)
                     },
                     **{
-                        f"rank_{other}": held[problem, other].ranks.get(optimizer)
+                        f"rank_{other}": held[problem, other].ranks.get(optimizer) if (problem, other) in held else None
                         for other in ("iteration", "evaluations")
                     },
                     "decided_by": contest.decided_by(optimizer) or None,
