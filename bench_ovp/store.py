@@ -78,6 +78,8 @@ class Store:
         (found,) = self._db.execute("PRAGMA user_version").fetchone()
         if found not in (0, SCHEMA):
             raise InputError(f"{self.path} has schema {found}, this program reads {SCHEMA}; use another --results")
+        if found == SCHEMA:  # nothing is written: who only reads leaves the file as it is
+            return
         with self._db:
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS runs (key TEXT, seed INTEGER, limits TEXT, wall REAL, facts TEXT,"

@@ -17,7 +17,7 @@ from .executors import check_name
 from .optimizers import Optimizer
 from .plan import Cell, list_cells
 from .problems import Problem
-from .progress import Silent
+from .progress import Silent, describe_stored
 from .provenance import describe_run
 from .reasons import Reasons, find_cell, give_reasons
 from .registry import Registry, assemble, find_files
@@ -44,6 +44,8 @@ class Finished:
         missing: labels of cells that are not finished.
         absent: what the suite names and a plug-in that did not load may have offered, a line each.
         faulty: how the plug-ins that did not load are called.
+        sources: files and folders that the results depend on, beside the host's own and the suite's.
+        repeats: what the same suite would note when run again; None where it would run something.
     """
 
     folder: Path
@@ -54,6 +56,8 @@ class Finished:
     missing: tuple[str, ...]
     absent: tuple[str, ...] = ()
     faulty: tuple[str, ...] = ()
+    sources: tuple[Path, ...] = ()
+    repeats: tuple[str, ...] | None = None
 
     @property
     def sound(self) -> bool:
@@ -141,7 +145,8 @@ def run_suite(
     folder = results / suite.name
     started = _now()
     progress = progress or Silent()
-    for line in (*_list_faults(registry), *suite.absent):
+    notes = (*_list_faults(registry), *suite.absent)
+    for line in notes:
         progress.noted(line)
     with Store(folder) as store:
         _write(folder / SUITE_FILE, suite.text.encode())
@@ -149,7 +154,17 @@ def run_suite(
         store.note("seeds", seeds)
         store.note("plugins", [str(file) for file in registry.files])
         broken = run_missing(chosen, store, registry, progress, jobs, executor)
-        return write_results(folder, suite, cells, store, registry, broken, started, report)
+        finished = write_results(folder, suite, cells, store, registry, broken, started, report)
+    repeats = None if broken else (*notes, describe_stored(len(chosen), len(chosen)))
+    return replace(finished, sources=_list_sources(suite, registry), repeats=repeats)
+
+
+def _list_sources(suite: Suite, registry: Registry) -> tuple[Path, ...]:
+    """Where the plug-ins are, and the matrices that the suite names."""
+    given = [thing.given for thing in suite.problems] + [thing.given for thing in suite.optimizers]
+    files = (value for values in given for value in values.values() if isinstance(value, Path))
+    places = (place for plugin in registry.plugins for place in plugin.places)
+    return tuple(dict.fromkeys((*places, *files)))
 
 
 def redraw(folder: Path) -> Finished:
