@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -148,11 +149,15 @@ def _count_laws(runs: Sequence[Fitted]) -> str:
     return ", ".join(f"{law} {count}" for law, count in counts.most_common())
 
 
+@cache
 def _binomial_quantile(count: int) -> int:
     """The largest k so that the k-th value from either end bounds the median at 95%, counted from 0."""
-    from scipy.stats import binom
-
-    return max(int(binom.ppf(0.025, count, 0.5)) - 1, 0)
+    k, ways = 0, 1  # to have k heads in `count` throws, of 2^count ways
+    below = 1  # ways to have at most k
+    while 40 * below < 1 << count:
+        ways = ways * (count - k) // (k + 1)
+        k, below = k + 1, below + ways
+    return max(k - 1, 0)
 
 
 def _median(values: Sequence[float]) -> float:

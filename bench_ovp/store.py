@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from .trace import Run
 
 SCHEMA = 1
 FILE = "runs.sqlite"
+GROUPED = 0.5  # seconds that a finished run may wait to be made durable together with others
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Store:
             raise InputError(told) from None
         self.path = folder / FILE
         self.damaged: list[str] = []
+        self._committed = -GROUPED
         with self._readable():
             self._db = sqlite3.connect(self.path, timeout=30.0)
         try:
@@ -94,10 +97,17 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._db.close()
+        try:
+            self._db.commit()
+        finally:
+            self._db.close()
 
     def save(self, cell: Cell, outcomes: Iterable[Outcome]) -> None:
-        """Store runs of a cell, all or none; a failed run is a result but is not kept."""
+        """Store runs of a cell; a failed run is a result but is not kept.
+
+        What was saved less than GROUPED seconds after the last commit waits for the next one: a commit costs a
+        write to the disk, and a task may be shorter. `commit` does not wait, and closing the store commits too.
+        """
         rows = []
         for outcome in outcomes:
             run = outcome.run
@@ -119,8 +129,14 @@ class Store:
             wall = cell.stop.wall
             fitted = json.dumps(asdict(outcome.rate))
             rows.append((cell.key, run.seed, cell.limits, wall, facts, columns, digest, rates_digest(), fitted))
-        with self._db:
-            self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        if time.monotonic() - self._committed >= GROUPED:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make all that was saved durable."""
+        self._db.commit()
+        self._committed = time.monotonic()
 
     def note(self, name: str, value: Any) -> None:
         """Keep a fact about the suite, such as where its file lay."""
@@ -134,7 +150,7 @@ class Store:
 
     def finished(self, cell: Cell) -> set[int]:
         """Which of the cell's seeds need not run: stored, sound, and not timed out under a lower limit."""
-        return set(self.load(cell))
+        return {seed for seed, *_ in self._read(cell, timed_out=False)}
 
     def load(self, cell: Cell, timed_out: bool = False) -> dict[int, tuple[Run, Rate | None, str]]:
         """The stored runs of a cell by seed: the run, its fit (None where the detector has changed), its engine.
@@ -143,7 +159,17 @@ class Store:
             cell: whose runs.
             timed_out: whether to include runs that a lower limit of time cut short.
         """
-        found = {}
+        return {
+            seed: (
+                _unpack(seed, facts, columns),
+                _rate(json.loads(rate)) if rates == rates_digest() else None,
+                facts["engine"],
+            )
+            for seed, facts, columns, rates, rate in self._read(cell, timed_out)
+        }
+
+    def _read(self, cell: Cell, timed_out: bool) -> Iterator[tuple[int, dict[str, Any], bytes, str, str]]:
+        """The sound rows of a cell: seed, facts, columns, the detector's digest, and the fit as text."""
         query = "SELECT seed, wall, facts, columns, digest, rates, rate FROM runs WHERE key = ? AND limits = ?"
         wanted = set(cell.seeds)
         with self._readable(), closing(self._db.execute(query, (cell.key, cell.limits))) as rows:
@@ -159,9 +185,7 @@ class Store:
                 )
                 if cut and not timed_out:
                     continue
-                fit = _rate(json.loads(rate)) if rates == rates_digest() else None
-                found[seed] = (_unpack(seed, known, columns), fit, known["engine"])
-        return found
+                yield seed, known, columns, rates, rate
 
 
 def _pack(run: Run) -> bytes:
