@@ -13,8 +13,8 @@ from . import __version__
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from .results import Finished
     from .scaffold import Kind
-    from .suite_run import Finished
 
 FIGURES = (".png", ".svg", ".pdf")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130

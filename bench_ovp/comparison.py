@@ -110,7 +110,9 @@ def compare(one: Entrant, other: Entrant, effort: str = "evaluations") -> Compar
     return compare_all({"one": one, "other": other}, effort)["one", "other"]
 
 
-def compare_all(entrants: Mapping[str, Entrant], effort: str = "evaluations") -> dict[tuple[str, str], Comparison]:
+def compare_all(
+    entrants: Mapping[str, Entrant], effort: str = "evaluations", left_out: int = 0
+) -> dict[tuple[str, str], Comparison]:
     """Every pair of a problem's optimizers, in their order.
 
     A pair's p-values are multiplied by the number of criteria it took, the smallest of a pair enters Holm's
@@ -120,6 +122,7 @@ def compare_all(entrants: Mapping[str, Entrant], effort: str = "evaluations") ->
     Args:
         entrants: by name.
         effort: what it is counted in, "evaluations" or "iterations".
+        left_out: further pairs of the problem, which are not compared.
     Source: Holm (1979), Scand. J. Statist. 6, 65-70; Bonferroni within a pair.
     """
     names = list(entrants)
@@ -127,7 +130,7 @@ def compare_all(entrants: Mapping[str, Entrant], effort: str = "evaluations") ->
     heard = list(_hear(_Table(list(entrants.values()), effort), pairs))
     tests = [sum(not math.isnan(f.p) for f in found) for found in heard]
     own = [_smallest(found) * count for found, count in zip(heard, tests, strict=True)]
-    adjusted, factors = adjust(own)
+    adjusted, factors = adjust(own, left_out)
     return {
         (names[i], names[j]): _decide(found, count, float(holm), float(factor))
         for (i, j), found, count, holm, factor in zip(pairs, heard, tests, adjusted, factors, strict=True)

@@ -130,7 +130,8 @@ def rank(names: Sequence[str], separations: Sequence[tuple[str, str]]) -> dict[s
 def write_places(ranks: Iterable[float]) -> list[str]:
     """Ranks of one problem as people write them: "1", "2=" where several share it, "–" where there is none."""
     listed = list(ranks)
-    return [f"{int(r)}{'=' * (listed.count(r) > 1)}" if math.isfinite(r) else "–" for r in listed]
+    shared = Counter(listed)
+    return [f"{int(r)}{'=' * (shared[r] > 1)}" if math.isfinite(r) else "–" for r in listed]
 
 
 def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]:

@@ -168,6 +168,15 @@ class Store:
             for seed, facts, columns, rates, rate in self._read(cell, timed_out)
         }
 
+    def list_columns(self, cells: Iterable[Cell]) -> list[str]:
+        """What any stored run of `cells` recorded, in the order of its first appearance."""
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        query = "SELECT DISTINCT key, limits, json_extract(facts, '$.names') FROM runs"
+        with self._readable():
+            for key, limits, names in self._db.execute(query):
+                found.setdefault((key, limits), {}).update(dict.fromkeys(json.loads(names)))
+        return list(dict.fromkeys(name for cell in cells for name in found.get((cell.key, cell.limits), ())))
+
     def _read(self, cell: Cell, timed_out: bool) -> Iterator[tuple[int, dict[str, Any], bytes, str, str]]:
         """The sound rows of a cell: seed, facts, columns, the detector's digest, and the fit as text."""
         query = "SELECT seed, wall, facts, columns, digest, rates, rate FROM runs WHERE key = ? AND limits = ?"
