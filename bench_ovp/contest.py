@@ -47,6 +47,19 @@ class Contest(NamedTuple):
         return {behind: by for behind, (_, by) in last.items()}
 
 
+class Entry(NamedTuple):
+    """An optimizer that takes part on a clock: its standing, its runs, and their laws on that clock."""
+
+    standing: Standing
+    runs: Sequence[Run]
+    laws: Sequence[Rate]
+
+    def read(self, clock: str) -> Entrant:
+        """As comparisons read it."""
+        courses = (read_course(run, law, clock) for run, law in zip(self.runs, self.laws, strict=True))
+        return Entrant(self.standing, tuple(courses))
+
+
 class Lists:
     """Who takes part in the contests of one problem, on each clock.
 
@@ -62,15 +75,15 @@ class Lists:
     def __init__(self, problem: str, clocks: Sequence[str] = CLOCKS) -> None:
         self._problem = problem
         self._standings: dict[str, dict[str, Standing]] = {clock: {} for clock in clocks}
-        self._field: dict[str, dict[str, Entrant]] = {clock: {} for clock in clocks}
+        self._field: dict[str, dict[str, Entry]] = {clock: {} for clock in clocks}
 
     def enter(self, trace: Trace, rates: Sequence[Rate]) -> None:
         """Add an optimizer: the trace of its runs, and their laws in time."""
-        label = trace.optimizer.label
+        label, reached = trace.optimizer.label, [count_evaluations(run) for run in trace.runs]
         for clock, field in self._field.items():
-            if entrant := enter(trace, rates, clock):
-                self._standings[clock][label] = entrant.standing
-                field[label] = entrant
+            if entry := enter(trace, rates, clock, reached):
+                self._standings[clock][label] = entry.standing
+                field[label] = entry
                 if len(field) > 2 * FIELD:
                     self._field[clock] = choose_field(field)
 
@@ -78,14 +91,17 @@ class Lists:
         """The contests, a clock at a time."""
         for clock, entered in self._field.items():
             standings = self._standings[clock]
-            field = choose_field(entered)
+            if len(entered) < 2:  # nobody to be compared with
+                yield Contest(self._problem, clock, standings, {}, dict.fromkeys(standings, 1))
+                continue
+            field = {name: entry.read(clock) for name, entry in choose_field(entered).items()}
             effort = "iterations" if clock == "iteration" else "evaluations"
             comparisons = compare_all(field, effort, math.comb(len(standings), 2) - math.comb(len(field), 2))
             ranks = rank(list(field), list_separations(comparisons))
             yield Contest(self._problem, clock, standings, comparisons, ranks)
 
 
-def choose_field(entrants: Mapping[str, Entrant]) -> dict[str, Entrant]:
+def choose_field(entrants: Mapping[str, Entry]) -> dict[str, Entry]:
     """The best FIELD by law, value and efforts, in the order in which they came; all of them, if they are no more."""
     if len(entrants) <= FIELD:
         return dict(entrants)
@@ -123,19 +139,20 @@ def list_separations(comparisons: Mapping[tuple[str, str], Comparison]) -> list[
     return [pair for *_, pair in sorted(found)]
 
 
-def enter(trace: Trace, rates: Sequence[Rate], clock: str) -> Entrant | None:
+def enter(trace: Trace, rates: Sequence[Rate], clock: str, reached: Sequence[tuple[float, ...]]) -> Entry | None:
     """A pair's standing and runs on a clock; None where its method has no such clock."""
     method = trace.optimizer.method
     if (clock == "iteration" and method.clock == "time") or not trace.runs:
         return None
     floor, rtol = trace.problem.resolution, method.rtol if isinstance(method, DriverMethod) else 0.0
-    fitted, courses = [], []
-    for run, rate in zip(trace.runs, rates, strict=True):
-        there = read_clock(run, rate, clock, floor, rtol)
-        reached = evaluations_to(run.rows["loss"], run.rows["evaluations"]) if run.rows else (np.inf,) * len(TARGETS)
-        fitted.append(Fitted(run.status, there, reached))
-        courses.append(read_course(run, there, clock))
-    return Entrant(summarise(fitted), tuple(courses))
+    laws = [read_clock(run, rate, clock, floor, rtol) for run, rate in zip(trace.runs, rates, strict=True)]
+    fitted = [Fitted(run.status, law, to) for run, law, to in zip(trace.runs, laws, reached, strict=True)]
+    return Entry(summarise(fitted), trace.runs, laws)
+
+
+def count_evaluations(run: Run) -> tuple[float, ...]:
+    """Of a run, to each of TARGETS."""
+    return evaluations_to(run.rows["loss"], run.rows["evaluations"]) if run.rows else (np.inf,) * len(TARGETS)
 
 
 def read_course(run: Run, rate: Rate, clock: str) -> Course:

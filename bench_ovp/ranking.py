@@ -72,7 +72,7 @@ def summarise(runs: Sequence[Fitted]) -> Standing:
     """The standing of one pair from its runs."""
     usable = [run.rate for run in runs if run.status not in BROKEN]
     counts = Counter(rate.law for rate in usable)
-    reached = tuple(float(np.median([run.reached[i] for run in runs])) for i in range(len(TARGETS)))
+    reached = tuple(_median([run.reached[i] for run in runs]) for i in range(len(TARGETS)))
     laws, nan = _count_laws(runs), math.nan
     law, count = max(counts.items(), key=lambda item: (item[1], -ORDER.index(item[0])), default=("undecided", 0))
     share = count / len(runs)
@@ -140,8 +140,9 @@ def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]
     charged = np.asarray(evaluations)
     found = []
     for target in TARGETS:
-        below = np.flatnonzero(curve <= target)
-        found.append(float(charged[below[0]]) if len(below) else math.inf)
+        below = curve <= target
+        first = int(below.argmax()) if len(below) else 0
+        found.append(float(charged[first]) if len(below) and below[first] else math.inf)
     return tuple(found)
 
 
@@ -162,4 +163,8 @@ def _binomial_quantile(count: int) -> int:
 
 
 def _median(values: Sequence[float]) -> float:
-    return float(np.median(values))
+    """As of NumPy, which takes longer for a handful: NaN if any is."""
+    ordered, half = sorted(values), len(values) // 2
+    if any(value != value for value in ordered):
+        return math.nan
+    return float(ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2)

@@ -66,7 +66,9 @@ def list_records(traces: Sequence[Trace], measured: Sequence[str]) -> dict[str, 
         "seed": np.repeat(np.array([run.seed for run in runs], dtype=np.int64), lengths)
     }
     for name in measured:
-        parts = [run.rows.get(name, np.full(n, np.nan)) for run, n in zip(runs, lengths, strict=True)]
+        parts = [
+            run.rows[name] if name in run.rows else np.full(n, np.nan) for run, n in zip(runs, lengths, strict=True)
+        ]
         columns[name] = np.concatenate(parts) if parts else np.empty(0)
     return columns
 

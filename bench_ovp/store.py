@@ -14,7 +14,8 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,6 +29,7 @@ from .trace import Run
 
 SCHEMA = 1
 FILE = "runs.sqlite"
+PREFIX = 10  # bytes of an .npy image before its header, the last two of which are the header's length
 GROUPED = 0.5  # seconds that a finished run may wait to be made durable together with others
 
 
@@ -108,7 +110,7 @@ class Store:
         What was saved less than GROUPED seconds after the last commit waits for the next one: a commit costs a
         write to the disk, and a task may be shorter. `commit` does not wait, and closing the store commits too.
         """
-        rows = []
+        rows, limits = [], cell.limits
         for outcome in outcomes:
             run = outcome.run
             if run.status == "failed":
@@ -125,10 +127,10 @@ class Store:
                 }
             )
             columns = _pack(run)
-            digest = _digest(cell.key, run.seed, cell.limits, facts, columns)
+            digest = _digest(cell.key, run.seed, limits, facts, columns)
             wall = cell.stop.wall
-            fitted = json.dumps(asdict(outcome.rate))
-            rows.append((cell.key, run.seed, cell.limits, wall, facts, columns, digest, rates_digest(), fitted))
+            fitted = json.dumps(vars(outcome.rate))
+            rows.append((cell.key, run.seed, limits, wall, facts, columns, digest, rates_digest(), fitted))
         self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?)", rows)
         if time.monotonic() - self._committed >= GROUPED:
             self.commit()
@@ -180,12 +182,12 @@ class Store:
     def _read(self, cell: Cell, timed_out: bool) -> Iterator[tuple[int, dict[str, Any], bytes, str, str]]:
         """The sound rows of a cell: seed, facts, columns, the detector's digest, and the fit as text."""
         query = "SELECT seed, wall, facts, columns, digest, rates, rate FROM runs WHERE key = ? AND limits = ?"
-        wanted = set(cell.seeds)
-        with self._readable(), closing(self._db.execute(query, (cell.key, cell.limits))) as rows:
+        wanted, limits = set(cell.seeds), cell.limits
+        with self._readable(), closing(self._db.execute(query, (cell.key, limits))) as rows:
             for seed, wall, facts, columns, digest, rates, rate in rows:
                 if seed not in wanted:
                     continue
-                if digest != _digest(cell.key, seed, cell.limits, facts, columns):
+                if digest != _digest(cell.key, seed, limits, facts, columns):
                     self.damaged.append(f"{cell.label}, seed {seed}")
                     continue
                 known = json.loads(facts)
@@ -205,7 +207,9 @@ def _pack(run: Run) -> bytes:
 
 
 def _unpack(seed: int, facts: dict[str, Any], columns: bytes) -> Run:
-    table = np.lib.format.read_array(io.BytesIO(columns), allow_pickle=False)
+    begin = PREFIX + int.from_bytes(columns[PREFIX - 2 : PREFIX], "little")
+    shape, dtype = _read_header(columns[:begin])
+    table = np.frombuffer(columns, dtype, offset=begin).reshape(shape)
     rows = dict(zip(facts["names"], table, strict=True))
     return Run(
         seed,
@@ -216,6 +220,18 @@ def _unpack(seed: int, facts: dict[str, Any], columns: bytes) -> Run:
         facts["evaluations"],
         facts["seconds"],
     )
+
+
+@cache  # most runs of a suite have the same one, and to read it takes longer than the numbers
+def _read_header(head: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of an .npy image in C order, from its first bytes."""
+    image = io.BytesIO(head)
+    if np.lib.format.read_magic(image) != (1, 0):
+        raise ValueError("an .npy image of another version")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(image)
+    if fortran or dtype.hasobject:
+        raise ValueError("an .npy image that this program has not written")
+    return shape, dtype
 
 
 def _rate(fields: dict[str, Any]) -> Rate:
