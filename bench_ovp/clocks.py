@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def scale_rate(rate: Rate, ticks: float) -> Rate:
 
     C t^−p = C ticks^p X^−p and C e^(−c t) = C e^(−(c/ticks) X), with X = ticks·t.
     """
-    changes = {"start": rate.start * ticks, "end": rate.end * ticks}
+    changes: dict[str, Any] = {"start": rate.start * ticks, "end": rate.end * ticks}
     if rate.law == "exponential":
         changes |= {"value": rate.value / ticks, "low": rate.low / ticks, "high": rate.high / ticks}
     if rate.law == "power":

@@ -121,13 +121,28 @@ class TraceSheet:
         for name in (*LABELS[:2], *self._parameters):
             kind, type_ = self._parameters.get(name, str), self._schema.field(name).type
             values = (None if (value := row.get(name)) is None else kind(value) for row in shared)
-            parts = [pa.repeat(pa.scalar(value, type_), n) for value, n in zip(values, lengths, strict=True)]
+            parts = [_repeat(value, n, type_) for value, n in zip(values, lengths, strict=True)]
             columns[name] = pa.chunked_array(parts, type_)
         for name in COUNTS:
             columns[name] = columns[name].cast(pa.int64())
         ordered = [columns[name] for name in self._schema.names]
         self._writer.write_table(pa.Table.from_arrays(ordered, schema=self._schema))
         self._waiting, self._rows = [], 0
+
+
+def _repeat(value: Any, count: int, type_: Any) -> Any:
+    """A column that is `value` throughout; from its bytes, as in `_to_arrow`."""
+    import pyarrow as pa
+
+    if value is None:
+        return pa.nulls(count, type_)
+    if isinstance(value, str):
+        text = value.encode()
+        ends = np.arange(count + 1, dtype=np.int32) * np.int32(len(text))
+        return pa.Array.from_buffers(type_, count, [None, pa.py_buffer(ends), pa.py_buffer(text * count)])
+    if isinstance(value, bool):
+        return pa.Array.from_buffers(type_, count, [None, pa.py_buffer(np.packbits(np.full(count, value)))])
+    return _to_arrow(np.full(count, value, dtype=np.float64 if isinstance(value, float) else np.int64))
 
 
 def _to_arrow(column: NDArray[Any]) -> Any:

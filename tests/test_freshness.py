@@ -68,7 +68,7 @@ def small(invoke, tmp_path, monkeypatch):
     return run
 
 
-def test_what_is_up_to_date_is_told_again_and_hardly_anything_is_imported(tiny, tiny_results):
+def test_tables_need_no_pandas_and_what_is_up_to_date_needs_hardly_anything(tiny, tiny_results):
     home = tiny.parent / "results" / "tiny"
     shutil.copytree(tiny_results, home)
     told, files = [], []
@@ -79,7 +79,9 @@ def test_what_is_up_to_date_is_told_again_and_hardly_anything_is_imported(tiny, 
     first, again = ([*run.stderr.splitlines()[:-1], run.stdout] for run in told)
     assert first == again
     assert files[0] == files[1]
-    loaded = set(told[1].stderr.splitlines()[-1].split())
+    tabled, loaded = (set(run.stderr.splitlines()[-1].split()) for run in told)
+    assert "pyarrow" in tabled
+    assert not {"pandas", "numba", "matplotlib", "seaborn"} & tabled
     assert "click" in loaded
     assert not HEAVY & loaded
 
