@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +27,7 @@ class Contest(NamedTuple):
     Args:
         problem: its label.
         clock: "time", "iteration" or "evaluations"; methods without such a clock are not in it.
-        standings: by the optimizer's label.
+        standings: by the optimizer's label; where one is alone, in time only.
         comparisons: by pair of labels of the field; see `Lists`.
         ranks: by label, of the field.
     """
@@ -47,16 +49,32 @@ class Contest(NamedTuple):
         return {behind: by for behind, (_, by) in last.items()}
 
 
-class Entry(NamedTuple):
-    """An optimizer that takes part on a clock: its standing, its runs, and their laws on that clock."""
+@dataclass(frozen=True)
+class Entry:
+    """An optimizer that takes part on a clock: its runs, their laws in time, their evaluations to each of TARGETS."""
 
-    standing: Standing
-    runs: Sequence[Run]
-    laws: Sequence[Rate]
+    trace: Trace
+    rates: Sequence[Rate]
+    reached: Sequence[tuple[float, ...]]
+    clock: str
 
-    def read(self, clock: str) -> Entrant:
+    @cached_property
+    def laws(self) -> list[Rate]:
+        """Of its runs, on the clock."""
+        method = self.trace.optimizer.method
+        floor, rtol = self.trace.problem.resolution, method.rtol if isinstance(method, DriverMethod) else 0.0
+        runs = zip(self.trace.runs, self.rates, strict=True)
+        return [read_clock(run, rate, self.clock, floor, rtol) for run, rate in runs]
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What they come to."""
+        runs = zip(self.trace.runs, self.laws, self.reached, strict=True)
+        return summarise([Fitted(run.status, law, reached) for run, law, reached in runs])
+
+    def read(self) -> Entrant:
         """As comparisons read it."""
-        courses = (read_course(run, law, clock) for run, law in zip(self.runs, self.laws, strict=True))
+        courses = (read_course(run, law, self.clock) for run, law in zip(self.trace.runs, self.laws, strict=True))
         return Entrant(self.standing, tuple(courses))
 
 
@@ -79,26 +97,32 @@ class Lists:
 
     def enter(self, trace: Trace, rates: Sequence[Rate]) -> None:
         """Add an optimizer: the trace of its runs, and their laws in time."""
-        label, reached = trace.optimizer.label, [count_evaluations(run) for run in trace.runs]
+        reached = [count_evaluations(run) for run in trace.runs]
         for clock, field in self._field.items():
-            if entry := enter(trace, rates, clock, reached):
-                self._standings[clock][label] = entry.standing
-                field[label] = entry
+            if trace.runs and not (clock == "iteration" and trace.optimizer.method.clock == "time"):
+                field[trace.optimizer.label] = Entry(trace, rates, reached, clock)
                 if len(field) > 2 * FIELD:
+                    self._standings[clock] |= _list_standings(field)
                     self._field[clock] = choose_field(field)
 
     def hold(self) -> Iterator[Contest]:
         """The contests, a clock at a time."""
         for clock, entered in self._field.items():
-            standings = self._standings[clock]
-            if len(entered) < 2:  # nobody to be compared with
-                yield Contest(self._problem, clock, standings, {}, dict.fromkeys(standings, 1))
+            if len(entered) < 2 and clock != "time":  # nobody to be compared with: no clock but time is read
+                yield Contest(self._problem, clock, {}, {}, dict.fromkeys(entered, 1))
                 continue
-            field = {name: entry.read(clock) for name, entry in choose_field(entered).items()}
+            standings = self._standings[clock] | _list_standings(entered)
+            compared = choose_field(entered) if len(entered) > 1 else {}
+            field = {name: entry.read() for name, entry in compared.items()}
             effort = "iterations" if clock == "iteration" else "evaluations"
-            comparisons = compare_all(field, effort, math.comb(len(standings), 2) - math.comb(len(field), 2))
-            ranks = rank(list(field), list_separations(comparisons))
+            left_out = math.comb(len(standings), 2) - math.comb(len(field), 2)
+            comparisons = compare_all(field, effort, left_out) if field else {}
+            ranks = rank(list(field or entered), list_separations(comparisons))
             yield Contest(self._problem, clock, standings, comparisons, ranks)
+
+
+def _list_standings(entries: Mapping[str, Entry]) -> dict[str, Standing]:
+    return {name: entry.standing for name, entry in entries.items()}
 
 
 def choose_field(entrants: Mapping[str, Entry]) -> dict[str, Entry]:
@@ -137,17 +161,6 @@ def list_separations(comparisons: Mapping[tuple[str, str], Comparison]) -> list[
             sure = (-1.0, 0.0) if math.isnan(told.p) else (told.p_holm, told.p)
             found.append((CRITERIA.index(told.by), *sure, pair))
     return [pair for *_, pair in sorted(found)]
-
-
-def enter(trace: Trace, rates: Sequence[Rate], clock: str, reached: Sequence[tuple[float, ...]]) -> Entry | None:
-    """A pair's standing and runs on a clock; None where its method has no such clock."""
-    method = trace.optimizer.method
-    if (clock == "iteration" and method.clock == "time") or not trace.runs:
-        return None
-    floor, rtol = trace.problem.resolution, method.rtol if isinstance(method, DriverMethod) else 0.0
-    laws = [read_clock(run, rate, clock, floor, rtol) for run, rate in zip(trace.runs, rates, strict=True)]
-    fitted = [Fitted(run.status, law, to) for run, law, to in zip(trace.runs, laws, reached, strict=True)]
-    return Entry(summarise(fitted), trace.runs, laws)
 
 
 def count_evaluations(run: Run) -> tuple[float, ...]:

@@ -200,9 +200,16 @@ class Store:
 
 
 def _pack(run: Run) -> bytes:
-    image = io.BytesIO()
     table = np.array(list(run.rows.values()), dtype=np.float64) if run.rows else np.empty((0, 0))
-    np.lib.format.write_array(image, table, allow_pickle=False)
+    return _write_header(table.shape) + table.tobytes()
+
+
+@cache
+def _write_header(shape: tuple[int, ...]) -> bytes:
+    """How an .npy image of float64 begins."""
+    image = io.BytesIO()
+    dtype = np.lib.format.dtype_to_descr(np.dtype(np.float64))
+    np.lib.format.write_array_header_1_0(image, {"descr": dtype, "fortran_order": False, "shape": shape})
     return image.getvalue()
 
 
