@@ -75,7 +75,8 @@ def run_missing(
     costs = {id(task): cost for cost, task in tasks}
     # Closed by name: after Ctrl-C, an open stream would keep its workers for as long as the traceback lives.
     told: set[str] = set()
-    with closing(_stream([task for _, task in tasks], count_jobs(jobs), executor, registry, progress)) as stream:
+    workers = min(count_jobs(jobs), len(tasks))
+    with closing(_stream([task for _, task in tasks], workers, executor, registry, progress)) as stream:
         for result in stream:
             if result is None:
                 store.commit()
