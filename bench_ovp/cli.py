@@ -13,8 +13,8 @@ from . import __version__
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from .results import Finished
     from .scaffold import Kind
-    from .suite_run import Finished
 
 FIGURES = (".png", ".svg", ".pdf")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -86,14 +86,21 @@ def suite(
 
     Exit codes: 0 all runs ended; 1 some failed or timed out, or a plug-in did not load; 2 bad input.
     """
-    from .executors import check_name
+    from .freshness import Said, ask, keep, recall
     from .progress import Reporting
+
+    if dry_run:
+        _print_plan(file, results, executor, seeds, only, plugins)
+        return
+    report = not no_report
+    asked = ask(file=file, results=results, executor=executor, seeds=seeds, only=only, plugins=plugins, report=report)
+    if said := recall(asked):
+        for line in said.notes:
+            click.echo(line, err=True)
+        click.echo(said.text)
+        sys.exit(said.code)
     from .suite_run import run_suite
 
-    check_name(executor)
-    if dry_run:
-        _print_plan(file, results, seeds, only, plugins)
-        return
     with Reporting() as progress:
         finished = run_suite(
             file,
@@ -103,12 +110,14 @@ def suite(
             seeds=seeds,
             only=only,
             plugins=plugins,
-            report=not no_report,
+            report=report,
             progress=progress,
         )
-    _print_finished(finished)
-    if not finished.sound:
-        sys.exit(FAILED)
+    text, code = _describe_finished(finished), 0 if finished.sound else FAILED
+    click.echo(text)
+    if finished.repeats is not None:
+        keep(asked, finished.folder, finished.sources, Said(finished.repeats, text, code))
+    sys.exit(code)
 
 
 @main.command(epilog="\b\nExample:\n  bench-ovp report results/paper")
@@ -117,7 +126,7 @@ def report(folder: Path) -> None:
     """Redraw tables and report of the results in FOLDER; runs nothing."""
     from .suite_run import redraw
 
-    _print_finished(redraw(folder))
+    click.echo(_describe_finished(redraw(folder)))
 
 
 @main.command(epilog='\b\nExample:\n  bench-ovp explain results/paper "*[n=5,*]" "gradient-d*"')
@@ -257,27 +266,32 @@ def _write_new(kind: Kind, name: str, to: Path) -> None:
         click.echo(f"  {line}")
 
 
-def _print_plan(file: Path, results: Path, seeds: int | None, only: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+def _print_plan(
+    file: Path, results: Path, executor: str, seeds: int | None, only: tuple[str, ...], plugins: tuple[Path, ...]
+) -> None:
+    from .executors import check_name
     from .listing import describe_plan
 
+    check_name(executor)
     click.echo(describe_plan(file, results, seeds, only, plugins))
 
 
-def _print_finished(finished: Finished) -> None:
+def _describe_finished(finished: Finished) -> str:
     from .listing import ranking_table
 
-    click.echo(ranking_table(finished.ranking))
+    lines = [ranking_table(finished.ranking)]
     if finished.missing:
-        click.echo(f"partial: {len(finished.missing)} cells are not finished, such as {finished.missing[0]}")
+        lines.append(f"partial: {len(finished.missing)} cells are not finished, such as {finished.missing[0]}")
     if finished.unsound:
-        click.echo(f"{finished.unsound} runs failed or timed out; {finished.folder / 'runs.csv'} says why")
+        lines.append(f"{finished.unsound} runs failed or timed out; {finished.folder / 'runs.csv'} says why")
     if finished.absent:
-        click.echo(f"{len(finished.absent)} entries of the suite were left out; the first: {finished.absent[0]}")
+        lines.append(f"{len(finished.absent)} entries of the suite were left out; the first: {finished.absent[0]}")
     elif finished.faulty:
-        click.echo(f"did not load: {', '.join(finished.faulty)}")
-    click.echo(f"tables: {finished.folder}")
+        lines.append(f"did not load: {', '.join(finished.faulty)}")
+    lines.append(f"tables: {finished.folder}")
     if finished.page is not None:
-        click.echo(f"report: {finished.page}")
+        lines.append(f"report: {finished.page}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,19 +20,15 @@ def scale_rate(rate: Rate, ticks: float) -> Rate:
 
     C t^−p = C ticks^p X^−p and C e^(−c t) = C e^(−(c/ticks) X), with X = ticks·t.
     """
-    moved = replace(rate, start=rate.start * ticks, end=rate.end * ticks)
+    changes: dict[str, Any] = {"start": rate.start * ticks, "end": rate.end * ticks}
     if rate.law == "exponential":
-        return replace(moved, value=rate.value / ticks, low=rate.low / ticks, high=rate.high / ticks)
+        changes |= {"value": rate.value / ticks, "low": rate.low / ticks, "high": rate.high / ticks}
     if rate.law == "power":
         # Each bound of the constant goes with the value: their errors rise and fall together.
         factor = ticks**rate.value
-        return replace(
-            moved,
-            constant=rate.constant * factor,
-            constant_low=rate.constant_low * factor,
-            constant_high=rate.constant_high * factor,
-        )
-    return moved
+        names = ("constant", "constant_low", "constant_high")
+        changes |= {name: getattr(rate, name) * factor for name in names}
+    return replace(rate, **changes)
 
 
 def read_clock(run: Run, rate: Rate, clock: str, rtol: float = 0.0) -> Rate:

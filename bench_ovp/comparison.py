@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -110,7 +111,9 @@ def compare(one: Entrant, other: Entrant, effort: str = "evaluations") -> Compar
     return compare_all({"one": one, "other": other}, effort)["one", "other"]
 
 
-def compare_all(entrants: Mapping[str, Entrant], effort: str = "evaluations") -> dict[tuple[str, str], Comparison]:
+def compare_all(
+    entrants: Mapping[str, Entrant], effort: str = "evaluations", left_out: int = 0
+) -> dict[tuple[str, str], Comparison]:
     """Every pair of a problem's optimizers, in their order.
 
     A pair's p-values are multiplied by the number of criteria it took, the smallest of a pair enters Holm's
@@ -120,6 +123,7 @@ def compare_all(entrants: Mapping[str, Entrant], effort: str = "evaluations") ->
     Args:
         entrants: by name.
         effort: what it is counted in, "evaluations" or "iterations".
+        left_out: further pairs of the problem, which are not compared.
     Source: Holm (1979), Scand. J. Statist. 6, 65-70; Bonferroni within a pair.
     """
     names = list(entrants)
@@ -127,7 +131,7 @@ def compare_all(entrants: Mapping[str, Entrant], effort: str = "evaluations") ->
     heard = list(_hear(_Table(list(entrants.values()), effort), pairs))
     tests = [sum(not math.isnan(f.p) for f in found) for found in heard]
     own = [_smallest(found) * count for found, count in zip(heard, tests, strict=True)]
-    adjusted, factors = adjust(own)
+    adjusted, factors = adjust(own, left_out)
     return {
         (names[i], names[j]): _decide(found, count, float(holm), float(factor))
         for (i, j), found, count, holm, factor in zip(pairs, heard, tests, adjusted, factors, strict=True)
@@ -254,7 +258,7 @@ def _compare_laws(table: _Table, pairs: Sequence[Pair]) -> Findings:
             both = table.there[i] & table.there[j]
             ahead = sign * np.sign(table.score[j] - table.score[i])[both]
             plus, minus = int((ahead > 0).sum()), int((ahead < 0).sum())
-            p = float(compare_signs(plus, minus)) if plus > minus else 1.0
+            p = _test_signs(plus, minus) if plus > minus else 1.0
         else:
             better = min(places[i], places[j])
             counts = [
@@ -264,6 +268,11 @@ def _compare_laws(table: _Table, pairs: Sequence[Pair]) -> Findings:
             p = compare_counts(counts[0], counts[1])
         found[i, j] = Finding("law", sign, p)
     return found
+
+
+@cache  # a few counts, many pairs
+def _test_signs(plus: int, minus: int) -> float:
+    return float(compare_signs(plus, minus))
 
 
 def _compare_values(table: _Table, pairs: Sequence[Pair]) -> Findings:
@@ -423,13 +432,13 @@ def _compare_efforts(table: _Table, pairs: Sequence[Pair]) -> Findings:
     """
     hits = np.isfinite(table.reached).sum(axis=1)  # (entrants, targets)
     often = 2 * hits >= np.maximum(table.there.sum(axis=1), 1)[:, None]
+    hardest = [max(np.flatnonzero(row).tolist(), default=-1) for row in often]
     found: Findings = {}
     joint, targets = [], []
     for i, j in pairs:
-        reached = np.flatnonzero(often[i] | often[j])
-        if not len(reached):
+        target = max(hardest[i], hardest[j])
+        if target < 0:
             continue
-        target = int(reached[-1])
         if table.is_single(i, j):
             found[i, j] = _effort_of_one_start(table, i, j, target)
         elif table.is_paired(i, j):

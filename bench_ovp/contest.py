@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +13,11 @@ import numpy as np
 from .clocks import CLOCKS, read_clock
 from .comparison import CRITERIA, Comparison, Course, Entrant, compare_all
 from .problems import Array
-from .ranking import TARGETS, Fitted, Standing, evaluations_to, rank, summarise
+from .ranking import ORDER, TARGETS, Fitted, Standing, evaluations_to, rank, summarise
 from .rates import Rate
 from .trace import Run, Trace
+
+FIELD = 64  # optimizers of one problem that are compared with each other
 
 
 class Contest(NamedTuple):
@@ -22,8 +26,9 @@ class Contest(NamedTuple):
     Args:
         problem: its label.
         clock: "time", "iteration" or "evaluations"; methods without such a clock are not in it.
-        standings, ranks: by the optimizer's label.
-        comparisons: by pair of labels.
+        standings: by the optimizer's label; where one is alone, in time only.
+        comparisons: by pair of labels of the field; see `Lists`.
+        ranks: by label, of the field.
     """
 
     problem: str
@@ -32,34 +37,117 @@ class Contest(NamedTuple):
     comparisons: dict[tuple[str, str], Comparison]
     ranks: dict[str, int]
 
-    def decided_by(self, optimizer: str) -> str:
-        """What separates an optimizer from the last of those ahead of it; "" if none is."""
-        ahead = {}
-        for (one, other), found in self.comparisons.items():
-            if optimizer in (one, other) and found.better == (-1 if optimizer == one else 1):
-                ahead[other if optimizer == one else one] = found.by
-        return ahead[max(ahead, key=self.ranks.__getitem__)] if ahead else ""
+    def list_deciders(self) -> dict[str, str]:
+        """What separates an optimizer from the last of those ahead of it, by its label; none is ahead of others."""
+        last: dict[str, tuple[int, str]] = {}
+        for pair, found in self.comparisons.items():
+            if found.better:
+                ahead, behind = pair if found.better > 0 else pair[::-1]
+                if behind not in last or self.ranks[ahead] > last[behind][0]:
+                    last[behind] = self.ranks[ahead], found.by
+        return {behind: by for behind, (_, by) in last.items()}
 
 
-def hold_contests(entries: Sequence[tuple[Trace, Sequence[Rate]]]) -> list[Contest]:
+@dataclass(frozen=True)
+class Entry:
+    """An optimizer that takes part on a clock: its runs, their laws in time, their evaluations to each of TARGETS."""
+
+    trace: Trace
+    rates: Sequence[Rate]
+    reached: Sequence[tuple[float, ...]]
+    clock: str
+
+    @cached_property
+    def laws(self) -> list[Rate]:
+        """Of its runs, on the clock."""
+        rtol = self.trace.optimizer.rtol
+        runs = zip(self.trace.runs, self.rates, strict=True)
+        return [read_clock(run, rate, self.clock, rtol) for run, rate in runs]
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What they come to."""
+        runs = zip(self.trace.runs, self.laws, self.reached, strict=True)
+        return summarise([Fitted(run.status, law, reached) for run, law, reached in runs])
+
+    def read(self) -> Entrant:
+        """As comparisons read it."""
+        courses = (read_course(run, law, self.clock) for run, law in zip(self.trace.runs, self.laws, strict=True))
+        return Entrant(self.standing, tuple(courses))
+
+
+class Lists:
+    """Who takes part in the contests of one problem, on each clock.
+
+    Of more than FIELD optimizers, the best FIELD by their standings are compared and ranked. A grid so large is a
+    search, and 10,000 optimizers are 50 million pairs. Pairs that are left out count in the correction for many
+    tests all the same, as ones that were not significant; so the choice costs power and no error.
+
+    Args:
+        problem: its label.
+        clocks: of CLOCKS.
+    """
+
+    def __init__(self, problem: str, clocks: Sequence[str] = CLOCKS) -> None:
+        self._problem = problem
+        self._standings: dict[str, dict[str, Standing]] = {clock: {} for clock in clocks}
+        self._field: dict[str, dict[str, Entry]] = {clock: {} for clock in clocks}
+
+    def enter(self, trace: Trace, rates: Sequence[Rate]) -> None:
+        """Add an optimizer: the trace of its runs, and their laws in time."""
+        reached = [count_evaluations(run) for run in trace.runs]
+        for clock, field in self._field.items():
+            if trace.runs and not (clock == "iteration" and trace.optimizer.method.clock == "time"):
+                field[trace.optimizer.label] = Entry(trace, rates, reached, clock)
+                if len(field) > 2 * FIELD:
+                    self._standings[clock] |= _list_standings(field)
+                    self._field[clock] = choose_field(field)
+
+    def hold(self) -> Iterator[Contest]:
+        """The contests, a clock at a time."""
+        for clock, entered in self._field.items():
+            if len(entered) < 2 and clock != "time":  # nobody to be compared with: no clock but time is read
+                yield Contest(self._problem, clock, {}, {}, dict.fromkeys(entered, 1))
+                continue
+            standings = self._standings[clock] | _list_standings(entered)
+            compared = choose_field(entered) if len(entered) > 1 else {}
+            field = {name: entry.read() for name, entry in compared.items()}
+            effort = "iterations" if clock == "iteration" else "evaluations"
+            left_out = math.comb(len(standings), 2) - math.comb(len(field), 2)
+            comparisons = compare_all(field, effort, left_out) if field else {}
+            ranks = rank(list(field or entered), list_separations(comparisons))
+            yield Contest(self._problem, clock, standings, comparisons, ranks)
+
+
+def _list_standings(entries: Mapping[str, Entry]) -> dict[str, Standing]:
+    return {name: entry.standing for name, entry in entries.items()}
+
+
+def choose_field(entrants: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The best FIELD by law, value and efforts, in the order in which they came; all of them, if they are no more."""
+    if len(entrants) <= FIELD:
+        return dict(entrants)
+    best = set(sorted(entrants, key=lambda name: _promise(entrants[name].standing))[:FIELD])
+    return {name: entrant for name, entrant in entrants.items() if name in best}
+
+
+def _promise(standing: Standing) -> tuple[float, ...]:
+    value = 0.0 if math.isnan(standing.value) else -standing.value
+    return ORDER.index(standing.law), value, *reversed(standing.reached)
+
+
+def hold_contests(entries: Sequence[tuple[Trace, Sequence[Rate]]], clocks: Sequence[str] = CLOCKS) -> list[Contest]:
     """Every problem on every clock, in the order of `entries`.
 
     Args:
         entries: a trace with its runs' laws in time, for each pair.
+        clocks: of CLOCKS.
     """
-    problems: dict[str, list[tuple[Trace, Sequence[Rate]]]] = {}
+    problems: dict[str, Lists] = {}
     for trace, rates in entries:
-        problems.setdefault(trace.problem.label, []).append((trace, rates))
-    contests = []
-    for problem, group in problems.items():
-        for clock in CLOCKS:
-            entrants = {trace.optimizer.label: enter(trace, rates, clock) for trace, rates in group}
-            here = {label: entrant for label, entrant in entrants.items() if entrant is not None}
-            comparisons = compare_all(here, "iterations" if clock == "iteration" else "evaluations")
-            ranks = rank(list(here), list_separations(comparisons))
-            standings = {label: entrant.standing for label, entrant in here.items()}
-            contests.append(Contest(problem, clock, standings, comparisons, ranks))
-    return contests
+        label = trace.problem.label
+        problems.setdefault(label, Lists(label, clocks)).enter(trace, rates)
+    return [contest for lists in problems.values() for contest in lists.hold()]
 
 
 def list_separations(comparisons: Mapping[tuple[str, str], Comparison]) -> list[tuple[str, str]]:
@@ -73,17 +161,9 @@ def list_separations(comparisons: Mapping[tuple[str, str], Comparison]) -> list[
     return [pair for *_, pair in sorted(found)]
 
 
-def enter(trace: Trace, rates: Sequence[Rate], clock: str) -> Entrant | None:
-    """A pair's standing and runs on a clock; None where its method has no such clock."""
-    if (clock == "iteration" and trace.optimizer.method.clock == "time") or not trace.runs:
-        return None
-    fitted, courses = [], []
-    for run, rate in zip(trace.runs, rates, strict=True):
-        there = read_clock(run, rate, clock, trace.optimizer.rtol)
-        reached = evaluations_to(run.rows["loss"], run.rows["evaluations"]) if run.rows else (np.inf,) * len(TARGETS)
-        fitted.append(Fitted(run.status, there, reached))
-        courses.append(read_course(run, there, clock))
-    return Entrant(summarise(fitted), tuple(courses))
+def count_evaluations(run: Run) -> tuple[float, ...]:
+    """Of a run, to each of TARGETS."""
+    return evaluations_to(run.rows["loss"], run.rows["evaluations"]) if run.rows else (np.inf,) * len(TARGETS)
 
 
 def read_course(run: Run, rate: Rate, clock: str) -> Course:

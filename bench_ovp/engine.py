@@ -13,12 +13,13 @@ from typing import Protocol
 
 from .executors import count_jobs, kill, open_executor
 from .guard import read_deaths
-from .plan import Cell, list_tasks, weight
+from .plan import Cell, list_tasks, revive_all, weight
 from .registry import Registry
 from .store import Outcome, Store
-from .work import describe_death, describe_failure, do, fail, find_suspects, name_task
+from .work import blame, describe_death, describe_failure, do, fail, find_suspects, name_task
 
 TASKS_AHEAD = 2  # per worker: enough to keep it busy, few enough that Ctrl-C loses little
+MOMENT = 0.5  # seconds
 KILLED = "its worker process was killed or crashed"
 
 
@@ -59,13 +60,9 @@ def run_missing(
     """
     tasks: list[tuple[float, Cell]] = []
     remaining: dict[str, int] = {}
-    for cell in cells:
-        have = store.finished(cell)
-        lacking = cell.with_seeds(seed for seed in cell.seeds if seed not in have)
-        if not lacking.seeds:
-            continue
-        pair = cell.revive(registry)
-        parts = list(list_tasks(lacking, registry))
+    lacking = [part for cell in cells if (part := _leave_out(cell, store.finished(cell))).seeds]
+    for cell, pair in zip(lacking, revive_all(lacking, registry), strict=True):
+        parts = list(list_tasks(cell, registry))
         remaining[cell.label] = len(parts)
         tasks += [(weight(part, *pair), part) for part in parts]
     for line in store.damaged:
@@ -78,8 +75,13 @@ def run_missing(
     costs = {id(task): cost for cost, task in tasks}
     # Closed by name: after Ctrl-C, an open stream would keep its workers for as long as the traceback lives.
     told: set[str] = set()
-    with closing(_stream([task for _, task in tasks], count_jobs(jobs), executor, registry, progress)) as stream:
-        for task, outcomes in stream:
+    workers = min(count_jobs(jobs), len(tasks))
+    with closing(_stream([task for _, task in tasks], workers, executor, registry, progress)) as stream:
+        for result in stream:
+            if result is None:
+                store.commit()
+                continue
+            task, outcomes = result
             store.save(task, outcomes)
             for outcome in outcomes:
                 if outcome.run.status == "failed":
@@ -91,6 +93,10 @@ def run_missing(
             remaining[task.label] -= 1
             progress.advanced(task.label, costs[id(task)], remaining[task.label] == 0)
     return broken
+
+
+def _leave_out(cell: Cell, seeds: set[int]) -> Cell:
+    return cell.with_seeds(seed for seed in cell.seeds if seed not in seeds) if seeds else cell
 
 
 def _list_incidents(task: Cell, outcomes: Sequence[Outcome], registry: Registry) -> list[str]:
@@ -106,8 +112,10 @@ def _list_incidents(task: Cell, outcomes: Sequence[Outcome], registry: Registry)
 Result = tuple[Cell, list[Outcome]]
 
 
-def _stream(tasks: Sequence[Cell], jobs: int, name: str, registry: Registry, progress: Progress) -> Generator[Result]:
-    """Outcomes of tasks as they end.
+def _stream(
+    tasks: Sequence[Cell], jobs: int, name: str, registry: Registry, progress: Progress
+) -> Generator[Result | None]:
+    """Outcomes of tasks as they end, and None where a moment passed without one.
 
     A crash of a worker breaks the pool, and it is opened anew. A worker that left last words is known to have died
     of its task. Where none did, every task that was under way is tried again alone, so that the one that kills its
@@ -123,7 +131,9 @@ def _stream(tasks: Sequence[Cell], jobs: int, name: str, registry: Registry, pro
             try:
                 while queue or suspects or running:
                     crashed = not _fill(pool, running, suspects or queue, 1 if suspects else ahead, progress)
-                    ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                    ended, _ = wait(running, MOMENT, return_when=FIRST_COMPLETED)
+                    if not (ended or crashed):
+                        yield None
                     victims = []
                     for future in ended:
                         task = running.pop(future)
@@ -139,7 +149,7 @@ def _stream(tasks: Sequence[Cell], jobs: int, name: str, registry: Registry, pro
                         victims += running.values()
                         dead = list(_find_dead(victims, Path(folder), registry))
                         if not dead and ahead == 1 and len(victims) == 1:
-                            dead = [(victims[0], fail(victims[0], f"{KILLED}, under {_title(victims[0], registry)}"))]
+                            dead = [(victims[0], fail(victims[0], f"{KILLED}, {blame(victims[0], registry)}"))]
                         yield from dead
                         spared = [task for task in victims if all(task is not culprit for culprit, _ in dead)]
                         if dead:
@@ -161,10 +171,6 @@ def _find_dead(victims: Iterable[Cell], folder: Path, registry: Registry) -> Gen
         if death := deaths.get(name_task(task)):
             status = "timeout" if death.timed_out else "failed"
             yield task, fail(task, describe_death(death, task, registry), status)
-
-
-def _title(task: Cell, registry: Registry) -> str:
-    return find_suspects(task, registry)[0].title
 
 
 def _fill(

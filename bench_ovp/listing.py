@@ -6,6 +6,8 @@ import math
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -17,8 +19,6 @@ from .ranking import write_places
 from .registry import Plugin, Registry, assemble, find_files
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .reasons import Reasons
 
 
@@ -85,15 +85,15 @@ def describe_plan(
     return f"{columns(rows)}\n{len(cells)} cells; about {total:.0f} s of one core{rest}; nothing was run"
 
 
-def ranking_table(ranking: pd.DataFrame) -> str:
+def ranking_table(ranking: Sequence[Mapping[str, Any]]) -> str:
     """The ranking as text, a block per problem; "2=" is a rank that several share."""
     if not len(ranking):
         return "no finished runs yet"
     blocks = []
-    for problem, group in ranking.groupby("problem", sort=False):
-        rows = []
-        for place, row in zip(write_places(group["rank"]), group.to_dict("records"), strict=True):
-            cells: dict[str, Any] = {str(name): cell for name, cell in row.items()}
+    for problem, rows_of_it in groupby(ranking, key=itemgetter("problem")):
+        group, rows = list(rows_of_it), []
+        places = write_places(math.nan if cells["rank"] is None else cells["rank"] for cells in group)
+        for place, cells in zip(places, group, strict=True):
             law = formula(cells["law"], cells["value"], cells["low"], cells["high"])
             rows.append((place, cells["optimizer"], law, _verdict(cells)))
         blocks.append(f"{problem}\n{columns(rows, indent='  ')}")

@@ -68,18 +68,27 @@ class Cell:
 
     def revive(self, registry: Registry) -> tuple[Problem, Optimizer]:
         """The problem and the optimizer that the names stand for."""
+        return self.revive_problem(registry), self.revive_optimizer(registry)
+
+    def revive_problem(self, registry: Registry) -> Problem:
+        """The problem alone."""
         name, given = self.problem
-        method, values = self.optimizer
-        return registry.problem(name, **given), registry.optimizer(method, self.alias, **values)
+        return registry.problem(name, **given)
+
+    def revive_optimizer(self, registry: Registry) -> Optimizer:
+        """The optimizer alone."""
+        name, given = self.optimizer
+        return registry.optimizer(name, self.alias, **given)
 
 
 def list_cells(suite: Suite, registry: Registry) -> list[Cell]:
     """The cells of a suite, optimizers fastest."""
     cells = []
-    labelled = [(optimizer, optimizer.label) for optimizer in suite.optimizers]
+    files = tuple(str(file) for file in registry.files)
+    labelled = [(optimizer, optimizer.label, _define_optimizer(optimizer, registry)) for optimizer in suite.optimizers]
     for problem in suite.problems:
-        problem_label = problem.label
-        for optimizer, optimizer_label in labelled:
+        problem_label, defined = problem.label, _define_problem(problem, registry)
+        for optimizer, optimizer_label, definition in labelled:
             horizon, stop = suite.rules(problem_label, optimizer_label)
             cells.append(
                 Cell(
@@ -92,11 +101,24 @@ def list_cells(suite: Suite, registry: Registry) -> list[Cell]:
                     horizon,
                     stop,
                     suite.per_decade,
-                    cell_key(problem, optimizer, suite.per_decade, registry),
-                    tuple(str(file) for file in registry.files),
+                    _digest_definitions(defined, definition, suite.per_decade),
+                    files,
                 )
             )
     return cells
+
+
+def revive_all(cells: Iterable[Cell], registry: Registry) -> Iterator[tuple[Problem, Optimizer]]:
+    """The pairs of a suite's cells, each problem and each optimizer made once."""
+    problems: dict[str, Problem] = {}
+    optimizers: dict[str, Optimizer] = {}
+    for cell in cells:
+        here, there = cell.problem_label, cell.optimizer_label
+        if here not in problems:
+            problems[here] = cell.revive_problem(registry)
+        if there not in optimizers:
+            optimizers[there] = cell.revive_optimizer(registry)
+        yield problems[here], optimizers[there]
 
 
 def list_tasks(cell: Cell, registry: Registry) -> Iterator[Cell]:
@@ -124,19 +146,37 @@ def weight(cell: Cell, problem: Problem, optimizer: Optimizer) -> float:
 
 def cell_key(problem: Problem, optimizer: Optimizer, per_decade: int, registry: Registry) -> str:
     """The digest of what defines a trace; neither seeds, horizon, paths, labels nor limits of time."""
+    return _digest_definitions(_define_problem(problem, registry), _define_optimizer(optimizer, registry), per_decade)
+
+
+# What defines one side of a trace: its name and parameters, the source of its plug-in, and the versions of libraries.
+Definition = tuple[list[Any], str, list[str]]
+
+
+def _define_problem(problem: Problem, registry: Registry) -> Definition:
+    source = source_digest(registry.plugin_of("problem", problem.name))
+    return [problem.name, {k: _content(v) for k, v in problem.parameters.items()}], source, []
+
+
+def _define_optimizer(optimizer: Optimizer, registry: Registry) -> Definition:
     foreign = optimizer.method.libraries if isinstance(optimizer.method, DriverMethod) else ()
+    source = source_digest(registry.plugin_of("optimizer", optimizer.name))
+    parameters = {k: _content(v) for k, v in optimizer.parameters.items()}
+    return [optimizer.name, parameters], source, [library_version(library) for library in (*LIBRARIES, *foreign)]
+
+
+def _digest_definitions(problem: Definition, optimizer: Definition, per_decade: int) -> str:
     defines = {
-        "problem": [problem.name, {k: _content(v) for k, v in problem.parameters.items()}],
-        "optimizer": [optimizer.name, {k: _content(v) for k, v in optimizer.parameters.items()}],
+        "problem": problem[0],
+        "optimizer": optimizer[0],
         "per_decade": per_decade,
-        "sources": [
-            source_digest(registry.plugin_of("problem", problem.name)),
-            source_digest(registry.plugin_of("optimizer", optimizer.name)),
-            numerics_digest(),
-        ],
-        "libraries": [version(library) for library in (*LIBRARIES, *foreign)],
+        "sources": [problem[1], optimizer[1], numerics_digest()],
+        "libraries": optimizer[2],
     }
     return hashlib.sha256(json.dumps(defines, sort_keys=True).encode()).hexdigest()
+
+
+library_version = cache(version)  # it reads a file
 
 
 @cache

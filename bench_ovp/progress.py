@@ -50,7 +50,7 @@ class Reporting:
         self._left = self._total = weight
         self._begun = time.monotonic()
         if done:
-            self.noted(f"{done} of {cells} cells are stored already")
+            self.noted(describe_stored(done, cells))
         if done < cells and sys.stderr.isatty():
             self._open_bar()
 
@@ -116,6 +116,11 @@ class Reporting:
     @staticmethod
     def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
+
+
+def describe_stored(done: int, cells: int) -> str:
+    """How much need not run."""
+    return f"{done} of {cells} cells are stored already"
 
 
 def _clock(seconds: float) -> str:

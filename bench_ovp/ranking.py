@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ def summarise(runs: Sequence[Fitted]) -> Standing:
     """The standing of one pair from its runs."""
     usable = [run.rate for run in runs if run.status not in BROKEN]
     counts = Counter(rate.law for rate in usable)
-    reached = tuple(float(np.median([run.reached[i] for run in runs])) for i in range(len(TARGETS)))
+    reached = tuple(_median([run.reached[i] for run in runs]) for i in range(len(TARGETS)))
     laws, nan = _count_laws(runs), math.nan
     law, count = max(counts.items(), key=lambda item: (item[1], -ORDER.index(item[0])), default=("undecided", 0))
     share = count / len(runs)
@@ -129,7 +130,8 @@ def rank(names: Sequence[str], separations: Sequence[tuple[str, str]]) -> dict[s
 def write_places(ranks: Iterable[float]) -> list[str]:
     """Ranks of one problem as people write them: "1", "2=" where several share it, "–" where there is none."""
     listed = list(ranks)
-    return [f"{int(r)}{'=' * (listed.count(r) > 1)}" if math.isfinite(r) else "–" for r in listed]
+    shared = Counter(listed)
+    return [f"{int(r)}{'=' * (shared[r] > 1)}" if math.isfinite(r) else "–" for r in listed]
 
 
 def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]:
@@ -138,8 +140,9 @@ def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]
     charged = np.asarray(evaluations)
     found = []
     for target in TARGETS:
-        below = np.flatnonzero(curve <= target)
-        found.append(float(charged[below[0]]) if len(below) else math.inf)
+        below = curve <= target
+        first = int(below.argmax()) if len(below) else 0
+        found.append(float(charged[first]) if len(below) and below[first] else math.inf)
     return tuple(found)
 
 
@@ -148,12 +151,20 @@ def _count_laws(runs: Sequence[Fitted]) -> str:
     return ", ".join(f"{law} {count}" for law, count in counts.most_common())
 
 
+@cache
 def _binomial_quantile(count: int) -> int:
     """The largest k so that the k-th value from either end bounds the median at 95%, counted from 0."""
-    from scipy.stats import binom
-
-    return max(int(binom.ppf(0.025, count, 0.5)) - 1, 0)
+    k, ways = 0, 1  # to have k heads in `count` throws, of 2^count ways
+    below = 1  # ways to have at most k
+    while 40 * below < 1 << count:
+        ways = ways * (count - k) // (k + 1)
+        k, below = k + 1, below + ways
+    return max(k - 1, 0)
 
 
 def _median(values: Sequence[float]) -> float:
-    return float(np.median(values))
+    """As of NumPy, which takes longer for a handful: NaN if any is."""
+    ordered, half = sorted(values), len(values) // 2
+    if any(value != value for value in ordered):
+        return math.nan
+    return float(ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2)

@@ -55,6 +55,11 @@ class Plugin:
         return f"the plug-in {self.name} ({self.origin})"
 
     @property
+    def fault(self) -> str:
+        """What is wrong with it, in one line; "" if it did load."""
+        return f"{self.title} did not load: {self.error}" if self.error else ""
+
+    @property
     def origin(self) -> str:
         """Its distribution and version, or its file."""
         return f"{self.distribution} {self.version}".strip()
@@ -118,7 +123,7 @@ class Registry:
     def _known(self, offered: Mapping[str, Any], name: str, kind: str) -> Any:
         if name in offered:
             return offered[name]
-        note = "".join(f"; {plugin.title} did not load: {plugin.error}" for plugin in self.failed)
+        note = "".join(f"; {plugin.fault}" for plugin in self.failed)
         raise InputError(f"unknown {kind} {name!r}{nearest(name, offered)}{note}")
 
 
@@ -238,16 +243,30 @@ def gather(found: Sequence[EntryPoint | FilePlugin]) -> Registry:
     return Registry(problems, methods, tuple(plugins), files)
 
 
+Frame = tuple[str, str]  # a source file, and file:line with the function's name
+
+
+def list_frames(error: BaseException) -> list[Frame]:
+    """Where an error was raised, innermost first."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [(frame.filename, f"{frame.filename}:{frame.lineno}, in {frame.name}") for frame in reversed(frames)]
+
+
+def find_culprit(frames: Sequence[Frame], suspects: Sequence[Plugin]) -> tuple[str, Plugin] | None:
+    """The place of the first frame that is a suspect's, and whose it is; None where no frame tells."""
+    owned = ((place, plugin) for file, place in frames for plugin in suspects if plugin.owns(file))
+    return next(owned, None)
+
+
 def describe_error(error: BaseException, suspects: Sequence[Plugin]) -> str:
     """One line: what was raised, and the last frame in a suspect's source, else the last that is not the host's."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = list_frames(error)
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename}:{error.lineno}"
+    elif found := find_culprit(frames, suspects):
+        place = found[0]
     else:
-        own = [frame for frame in frames if any(plugin.owns(frame.filename) for plugin in suspects)]
-        foreign = [frame for frame in frames if Path(__file__).parent not in Path(frame.filename).parents]
-        last = (own or foreign)[-1:]
-        place = f"{last[0].filename}:{last[0].lineno}, in {last[0].name}" if last else ""
+        place = next((place for file, place in frames if Path(__file__).parent not in Path(file).parents), "")
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" + (f" ({place})" if place else "")
 

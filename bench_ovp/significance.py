@@ -115,18 +115,18 @@ def compare_lives(one: ArrayLike, one_ended: ArrayLike, other: ArrayLike, other_
     return 1.0 if variance == 0 else math.erfc(found / math.sqrt(2 * variance))
 
 
-def adjust(p: ArrayLike) -> tuple[Array, Array]:
+def adjust(p: ArrayLike, left_out: int = 0) -> tuple[Array, Array]:
     """Holm's adjusted p, and by how many each was multiplied; NaN is not a test and stays NaN.
 
     All pairs whose adjusted p is at most α may be called different, with a chance of at most α that any of
-    the calls is wrong, however the tests depend on each other.
+    the calls is wrong, however the tests depend on each other, or which `left_out` pairs were not looked at.
 
     Source: Holm (1979), Scand. J. Statist. 6, 65-70.
     """
     raw = np.asarray(p, dtype=float)
     order = np.argsort(raw)[: int(np.isfinite(raw).sum())]  # NaN is sorted last
     adjusted, factors = np.full(raw.shape, np.nan), np.full(raw.shape, np.nan)
-    factors[order] = np.arange(len(order), 0, -1)
+    factors[order] = np.arange(len(order), 0, -1) + left_out
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(raw[order] * factors[order]))
     return adjusted, factors
 

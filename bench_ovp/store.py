@@ -11,9 +11,11 @@ import hashlib
 import io
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,6 +29,8 @@ from .trace import Run
 
 SCHEMA = 1
 FILE = "runs.sqlite"
+PREFIX = 10  # bytes of an .npy image before its header, the last two of which are the header's length
+GROUPED = 0.5  # seconds that a finished run may wait to be made durable together with others
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Store:
             raise InputError(told) from None
         self.path = folder / FILE
         self.damaged: list[str] = []
+        self._committed = -GROUPED
         with self._readable():
             self._db = sqlite3.connect(self.path, timeout=30.0)
         try:
@@ -78,6 +83,8 @@ class Store:
         (found,) = self._db.execute("PRAGMA user_version").fetchone()
         if found not in (0, SCHEMA):
             raise InputError(f"{self.path} has schema {found}, this program reads {SCHEMA}; use another --results")
+        if found == SCHEMA:  # nothing is written: who only reads leaves the file as it is
+            return
         with self._db:
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS runs (key TEXT, seed INTEGER, limits TEXT, wall REAL, facts TEXT,"
@@ -92,11 +99,18 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._db.close()
+        try:
+            self._db.commit()
+        finally:
+            self._db.close()
 
     def save(self, cell: Cell, outcomes: Iterable[Outcome]) -> None:
-        """Store runs of a cell, all or none; a failed run is a result but is not kept."""
-        rows = []
+        """Store runs of a cell; a failed run is a result but is not kept.
+
+        What was saved less than GROUPED seconds after the last commit waits for the next one: a commit costs a
+        write to the disk, and a task may be shorter. `commit` does not wait, and closing the store commits too.
+        """
+        rows, limits = [], cell.limits
         for outcome in outcomes:
             run = outcome.run
             if run.status == "failed":
@@ -114,12 +128,18 @@ class Store:
                 }
             )
             columns = _pack(run)
-            digest = _digest(cell.key, run.seed, cell.limits, facts, columns)
+            digest = _digest(cell.key, run.seed, limits, facts, columns)
             wall = cell.stop.wall
-            fitted = json.dumps(asdict(outcome.rate))
-            rows.append((cell.key, run.seed, cell.limits, wall, facts, columns, digest, rates_digest(), fitted))
-        with self._db:
-            self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?)", rows)
+            fitted = json.dumps(vars(outcome.rate))
+            rows.append((cell.key, run.seed, limits, wall, facts, columns, digest, rates_digest(), fitted))
+        self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        if time.monotonic() - self._committed >= GROUPED:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make all that was saved durable."""
+        self._db.commit()
+        self._committed = time.monotonic()
 
     def note(self, name: str, value: Any) -> None:
         """Keep a fact about the suite, such as where its file lay."""
@@ -133,7 +153,7 @@ class Store:
 
     def finished(self, cell: Cell) -> set[int]:
         """Which of the cell's seeds need not run: stored, sound, and not timed out under a lower limit."""
-        return set(self.load(cell))
+        return {seed for seed, *_ in self._read(cell, timed_out=False)}
 
     def load(self, cell: Cell, timed_out: bool = False) -> dict[int, tuple[Run, Rate | None, str]]:
         """The stored runs of a cell by seed: the run, its fit (None where the detector has changed), its engine.
@@ -142,14 +162,33 @@ class Store:
             cell: whose runs.
             timed_out: whether to include runs that a lower limit of time cut short.
         """
-        found = {}
+        return {
+            seed: (
+                _unpack(seed, facts, columns),
+                _rate(json.loads(rate)) if rates == rates_digest() else None,
+                facts["engine"],
+            )
+            for seed, facts, columns, rates, rate in self._read(cell, timed_out)
+        }
+
+    def list_columns(self, cells: Iterable[Cell]) -> list[str]:
+        """What any stored run of `cells` recorded, in the order of its first appearance."""
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        query = "SELECT DISTINCT key, limits, json_extract(facts, '$.names') FROM runs"
+        with self._readable():
+            for key, limits, names in self._db.execute(query):
+                found.setdefault((key, limits), {}).update(dict.fromkeys(json.loads(names)))
+        return list(dict.fromkeys(name for cell in cells for name in found.get((cell.key, cell.limits), ())))
+
+    def _read(self, cell: Cell, timed_out: bool) -> Iterator[tuple[int, dict[str, Any], bytes, str, str]]:
+        """The sound rows of a cell: seed, facts, columns, the detector's digest, and the fit as text."""
         query = "SELECT seed, wall, facts, columns, digest, rates, rate FROM runs WHERE key = ? AND limits = ?"
-        wanted = set(cell.seeds)
-        with self._readable(), closing(self._db.execute(query, (cell.key, cell.limits))) as rows:
+        wanted, limits = set(cell.seeds), cell.limits
+        with self._readable(), closing(self._db.execute(query, (cell.key, limits))) as rows:
             for seed, wall, facts, columns, digest, rates, rate in rows:
                 if seed not in wanted:
                     continue
-                if digest != _digest(cell.key, seed, cell.limits, facts, columns):
+                if digest != _digest(cell.key, seed, limits, facts, columns):
                     self.damaged.append(f"{cell.label}, seed {seed}")
                     continue
                 known = json.loads(facts)
@@ -158,20 +197,27 @@ class Store:
                 )
                 if cut and not timed_out:
                     continue
-                fit = _rate(json.loads(rate)) if rates == rates_digest() else None
-                found[seed] = (_unpack(seed, known, columns), fit, known["engine"])
-        return found
+                yield seed, known, columns, rates, rate
 
 
 def _pack(run: Run) -> bytes:
-    image = io.BytesIO()
     table = np.array(list(run.rows.values()), dtype=np.float64) if run.rows else np.empty((0, 0))
-    np.lib.format.write_array(image, table, allow_pickle=False)
+    return _write_header(table.shape) + table.tobytes()
+
+
+@cache
+def _write_header(shape: tuple[int, ...]) -> bytes:
+    """How an .npy image of float64 begins."""
+    image = io.BytesIO()
+    dtype = np.lib.format.dtype_to_descr(np.dtype(np.float64))
+    np.lib.format.write_array_header_1_0(image, {"descr": dtype, "fortran_order": False, "shape": shape})
     return image.getvalue()
 
 
 def _unpack(seed: int, facts: dict[str, Any], columns: bytes) -> Run:
-    table = np.lib.format.read_array(io.BytesIO(columns), allow_pickle=False)
+    begin = PREFIX + int.from_bytes(columns[PREFIX - 2 : PREFIX], "little")
+    shape, dtype = _read_header(columns[:begin])
+    table = np.frombuffer(columns, dtype, offset=begin).reshape(shape)
     rows = dict(zip(facts["names"], table, strict=True))
     return Run(
         seed,
@@ -183,6 +229,18 @@ def _unpack(seed: int, facts: dict[str, Any], columns: bytes) -> Run:
         facts["seconds"],
         facts["resolution"],
     )
+
+
+@cache  # most runs of a suite have the same one, and to read it takes longer than the numbers
+def _read_header(head: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of an .npy image in C order, from its first bytes."""
+    image = io.BytesIO(head)
+    if np.lib.format.read_magic(image) != (1, 0):
+        raise ValueError("an .npy image of another version")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(image)
+    if fortran or dtype.hasobject:
+        raise ValueError("an .npy image that this program has not written")
+    return shape, dtype
 
 
 def _rate(fields: dict[str, Any]) -> Rate:

@@ -358,7 +358,7 @@ def _read_entry(item: Node, kind: str, registry: Registry, folder: Path) -> _Ent
     name, given = _read_item(item, kind)
     if registry.failed and name not in (registry.problems if kind == "problem" else registry.methods):
         # It may well be what a broken plug-in would have offered: the others can do without it.
-        failed = "; ".join(f"{plugin.title} did not load: {plugin.error}" for plugin in registry.failed)
+        failed = "; ".join(plugin.fault for plugin in registry.failed)
         return _Entry(item.mark, name, {}, absent=f"there is no {kind} {name!r}, and {failed}")
     choices = _choices(item, kind, name, given, registry, folder)
     label = None

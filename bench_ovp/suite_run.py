@@ -2,63 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from .contest import hold_contests
 from .engine import Progress, run_missing
 from .errors import InputError
 from .executors import check_name
-from .optimizers import Optimizer
 from .plan import Cell, list_cells
-from .problems import Problem
-from .progress import Silent
-from .provenance import describe_run
+from .progress import Silent, describe_stored
 from .reasons import Reasons, find_cell, give_reasons
 from .registry import Registry, assemble, find_files
-from .store import FILE, Outcome, Store
+from .results import Finished, collect, tell_time, write_results
+from .rows import list_ranks
+from .sheets import replacing
+from .store import FILE, Store
 from .suite import MOST_CELLS, Suite, matches, read_plugins, read_suite
-from .trace import Trace
-from .work import fit_run
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SUITE_FILE = "suite.yaml"  # kept beside the store, so that a report can be redrawn from the folder alone
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What came of a suite.
-
-    Args:
-        folder: of its results.
-        page: the report, if one was drawn.
-        runs, ranking: the tables.
-        unsound: runs that failed or timed out.
-        missing: labels of cells that are not finished.
-        absent: what the suite names and a plug-in that did not load may have offered, a line each.
-        faulty: how the plug-ins that did not load are called.
-    """
-
-    folder: Path
-    page: Path | None
-    runs: pd.DataFrame
-    ranking: pd.DataFrame
-    unsound: int
-    missing: tuple[str, ...]
-    absent: tuple[str, ...] = ()
-    faulty: tuple[str, ...] = ()
-
-    @property
-    def sound(self) -> bool:
-        """Whether everything that was asked for ran to its end, with every plug-in that there is."""
-        return not (self.unsound or self.absent or self.faulty)
 
 
 def read_registry(path: Path, plugins: Sequence[Path] = (), folder: Path | None = None) -> Registry:
@@ -139,17 +101,29 @@ def run_suite(
     chosen = choose(cells, only)
     check_name(executor)
     folder = results / suite.name
-    started = _now()
+    started = tell_time()
     progress = progress or Silent()
-    for line in (*_list_faults(registry), *suite.absent):
+    notes = (*_list_faults(registry), *suite.absent)
+    for line in notes:
         progress.noted(line)
     with Store(folder) as store:
-        _write(folder / SUITE_FILE, suite.text.encode())
+        with replacing(folder / SUITE_FILE) as name:
+            Path(name).write_bytes(suite.text.encode())
         store.note("folder", str(path.parent.resolve()))
         store.note("seeds", seeds)
-        store.note("plugins", [str(file) for file in find_files(plugins, Path.cwd())])
+        store.note("plugins", [str(file) for file in registry.files])
         broken = run_missing(chosen, store, registry, progress, jobs, executor)
-        return write_results(folder, suite, cells, store, registry, broken, started, report)
+        finished = write_results(folder, suite, cells, store, registry, broken, started, report)
+    repeats = None if broken else (*notes, describe_stored(len(chosen), len(chosen)))
+    return replace(finished, sources=_list_sources(suite, registry), repeats=repeats)
+
+
+def _list_sources(suite: Suite, registry: Registry) -> tuple[Path, ...]:
+    """Where the plug-ins are, and the matrices that the suite names."""
+    given = [thing.given for thing in suite.problems] + [thing.given for thing in suite.optimizers]
+    files = (value for values in given for value in values.values() if isinstance(value, Path))
+    places = (place for plugin in registry.plugins for place in plugin.places)
+    return tuple(dict.fromkeys((*places, *files)))
 
 
 def redraw(folder: Path) -> Finished:
@@ -173,16 +147,13 @@ def explain_stored(folder: Path, problem: str, optimizer: str, seed: int | None 
     Errors:
         InputError: the folder holds no results, no run of that pair or seed, or several pairs are meant.
     """
-    from .tables import ranking_frame
-
     with _open_results(folder) as store:
         _, cells, registry = _recall_suite(folder, store)
         cell = find_cell(cells, problem, optimizer)
-        trace, rates = _collect(cell, *cell.revive(registry), store, {})
+        trace, rates = collect(cell, *cell.revive(registry), store, {})
     if not trace.runs:
         raise InputError(f"no run of {cell.label} is stored yet; run the suite first")
-    [standing] = ranking_frame([(trace, rates)]).to_dict("records")
-    row = {str(name): value for name, value in standing.items()}
+    [row] = list_ranks([(trace.problem, trace.optimizer)], hold_contests([(trace, rates)], clocks=("time",)))
     return give_reasons(trace, rates, row, seed, len(cell.seeds) - len(trace.runs))
 
 
@@ -232,123 +203,7 @@ def _recall_suite(folder: Path, store: Store) -> tuple[Suite, list[Cell], Regist
 
 def _list_faults(registry: Registry) -> list[str]:
     """A line for each plug-in that did not load, or printed while it was loaded."""
-    lines = [f"{plugin.title} did not load: {plugin.error}" for plugin in registry.failed]
+    lines = [plugin.fault for plugin in registry.failed]
     return lines + [
         f"{plugin.title} printed while it was loaded: {plugin.said}" for plugin in registry.plugins if plugin.said
     ]
-
-
-def write_results(
-    folder: Path,
-    suite: Suite,
-    cells: Sequence[Cell],
-    store: Store,
-    registry: Registry,
-    broken: dict[tuple[str, int, str], Outcome],
-    started: str | None,
-    report: bool,
-) -> Finished:
-    """Write the tables, provenance and, if wanted, the report of whatever is stored."""
-    from .contest import hold_contests
-    from .tables import comparison_frame, ranking_frame, runs_frame, trace_frame
-
-    entries: list[tuple[Trace, list[Any]]] = []
-    engines: dict[str, str] = {}
-    missing = []
-    for cell in cells:
-        problem, optimizer = cell.revive(registry)
-        trace, rates = _collect(cell, problem, optimizer, store, broken)
-        if trace.runs:
-            entries.append((trace, rates))
-            engines[cell.label] = trace.engine
-        if len(trace.runs) < len(cell.seeds):
-            missing.append(cell.label)
-    traces = trace_frame([trace for trace, _ in entries])
-    runs = runs_frame(entries)
-    contests = hold_contests(entries)
-    ranking = ranking_frame(entries, contests)
-    comparisons = comparison_frame(contests)
-    provenance = describe_run(suite, cells, registry, missing, engines)
-    provenance |= _times(folder, started)
-    _write_with(folder / "traces.parquet", lambda to: traces.to_parquet(to, index=False))
-    _write_with(folder / "runs.csv", lambda to: runs.to_csv(to, index=False))
-    _write_with(folder / "ranking.csv", lambda to: ranking.to_csv(to, index=False))
-    _write_with(folder / "comparisons.csv", lambda to: comparisons.to_csv(to, index=False))
-    _write(folder / "provenance.json", json.dumps(provenance, indent=2).encode())
-    page = None
-    if report:
-        from .report import draw_report
-
-        page = draw_report(folder, traces, runs, ranking, provenance, _all_reasons(entries, ranking, cells))
-    unsound = int(runs["status"].isin(["failed", "timeout"]).sum()) if len(runs) else 0
-    faulty = tuple(plugin.title for plugin in registry.failed)
-    return Finished(folder, page, runs, ranking, unsound, tuple(missing), suite.absent, faulty)
-
-
-def _all_reasons(
-    entries: Sequence[tuple[Trace, list[Any]]], ranking: pd.DataFrame, cells: Sequence[Cell]
-) -> list[Reasons]:
-    """Why each pair has its law, in the order of the suite."""
-    rows = {(row["problem"], row["optimizer"]): row for row in ranking.to_dict("records")}
-    wanted = {cell.label: len(cell.seeds) for cell in cells}
-    found = []
-    for trace, rates in entries:
-        labels = trace.problem.label, trace.optimizer.label
-        row = {str(name): value for name, value in rows[labels].items()}
-        missing = wanted[" x ".join(labels)] - len(trace.runs)
-        found.append(give_reasons(trace, rates, row, missing=missing))
-    return found
-
-
-def _collect(
-    cell: Cell,
-    problem: Problem,
-    optimizer: Optimizer,
-    store: Store,
-    broken: dict[tuple[str, int, str], Outcome],
-) -> tuple[Trace, list[Any]]:
-    """The runs of a cell, stored or broken, in the order of its seeds, and their rates."""
-    stored = store.load(cell, timed_out=True)
-    runs, rates, engine = [], [], ""
-    for seed in cell.seeds:
-        if seed in stored:
-            run, rate, engine = stored[seed]
-            runs.append(run)
-            rates.append(rate or fit_run(run, optimizer))
-        elif (cell.key, seed, cell.limits) in broken:
-            outcome = broken[cell.key, seed, cell.limits]
-            runs.append(outcome.run)
-            rates.append(outcome.rate)
-    return Trace(problem, optimizer, tuple(runs), engine), rates
-
-
-def _times(folder: Path, started: str | None) -> dict[str, str]:
-    """When the suite ran; a redrawing keeps the times of the run."""
-    if started is not None:
-        return {"started": started, "finished": _now()}
-    try:
-        before = json.loads((folder / "provenance.json").read_text())
-        return {"started": str(before["started"]), "finished": str(before["finished"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {"started": "unknown", "finished": "unknown"}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _write(path: Path, content: bytes) -> None:
-    _write_with(path, lambda to: Path(to).write_bytes(content))
-
-
-def _write_with(path: Path, write: Callable[[str], Any]) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a half."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write(name)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

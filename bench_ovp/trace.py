@@ -105,6 +105,7 @@ class Recorder:
             loss = np.asarray(self._problem.loss(w))
             grad = self._problem.grad(w)
             observed = self._problem.observe(w)
+            degenerate = self._problem.degenerate(w)
             grad_norm = np.sqrt(np.sum(grad * grad, axis=(1, 2)))
         columns = {
             "iteration": np.full(len(w), np.nan if self._tick is None else position),
@@ -116,7 +117,8 @@ class Recorder:
         }
         going_on = []
         for index, run in enumerate(self.active):
-            ended = self._verdict(position, w[index : index + 1], float(loss[index]))
+            usable = bool(np.all(np.isfinite(w[index])))
+            ended = self._verdict(position, float(loss[index]), usable, bool(degenerate[index]))
             if ended is None and at_rest is not None and at_rest[index]:
                 place = self._place(position)
                 ended = "floor", f"its iterates no longer change at {place}, a loss of {loss[index]:.3g}"
@@ -176,11 +178,11 @@ class Recorder:
     def _place(self, position: float) -> str:
         return f"t = {position:g}" if self._tick is None else f"iteration {position:g}"
 
-    def _verdict(self, position: float, w: Array, loss: float) -> tuple[str, str] | None:
+    def _verdict(self, position: float, loss: float, finite: bool, degenerate: bool) -> tuple[str, str] | None:
         where = self._place(position)
-        if self._problem.degenerate(w)[0]:
+        if degenerate:
             return "degenerate", f"the loss has no gradient at {where}"
-        if not np.isfinite(loss) or not np.all(np.isfinite(w)):
+        if not np.isfinite(loss) or not finite:
             return "diverged", f"the loss is not finite at {where}"
         if loss == 0.0:
             return "floor", f"the loss is exactly 0 at {where}"

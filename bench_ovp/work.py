@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from .optimizers import Optimizer
 from .plan import Cell
 from .problems import Problem
 from .rates import Rate, fit_rate
-from .registry import Plugin, Registry, assemble, describe_error
+from .registry import Frame, Plugin, Registry, assemble, describe_error, find_culprit, list_frames
 from .store import Outcome
 from .trace import Run, failed
 
@@ -71,42 +72,29 @@ def find_suspects(cell: Cell, registry: Registry) -> tuple[Plugin, ...]:
 
 def describe_failure(error: BaseException, cell: Cell, registry: Registry) -> str:
     """One line: what was raised, where, and whose it is."""
-    suspects = find_suspects(cell, registry)
-    return f"{describe_error(error, suspects)}, {_blame(_files_of(error), suspects)}"
+    return f"{describe_error(error, find_suspects(cell, registry))}, {blame(cell, registry, list_frames(error))}"
 
 
 def describe_death(death: Death, cell: Cell, registry: Registry) -> str:
     """One line: how a worker died, in which frame, and whose that is."""
-    suspects = find_suspects(cell, registry)
-    own = [place for file, place in death.frames if any(plugin.owns(file) for plugin in suspects)]
-    place = (own or [place for _, place in death.frames])[:1]
+    found = find_culprit(death.frames, find_suspects(cell, registry))
+    place = found[0] if found else death.frames[0][1] if death.frames else ""
     cause = f"no sign of life, killed at the wall limit of {cell.stop.wall:g} s" if death.timed_out else death.cause
-    return f"{cause} ({', '.join(place)}), {_blame([file for file, _ in death.frames], suspects)}"
+    return f"{cause}{f' ({place})' if place else ''}, {blame(cell, registry, death.frames)}"
+
+
+def blame(cell: Cell, registry: Registry, frames: Sequence[Frame] = ()) -> str:
+    """Whose innermost frame it was; the optimizer's where no frame tells."""
+    suspects = find_suspects(cell, registry)
+    found = find_culprit(frames, suspects)
+    return f"in {found[1].title}" if found else f"under {suspects[0].title}"
 
 
 def _blamed(run: Run, cell: Cell, registry: Registry) -> Run:
     """A run, with the plug-in named if it failed without an error."""
     if run.status != "failed":
         return run
-    return replace(run, reason=f"{run.reason}, under {find_suspects(cell, registry)[0].title}")
-
-
-def _files_of(error: BaseException) -> list[str]:
-    """The files of a traceback, innermost first."""
-    files, where = [], error.__traceback__
-    while where is not None:
-        files.append(where.tb_frame.f_code.co_filename)
-        where = where.tb_next
-    return files[::-1]
-
-
-def _blame(files: list[str], suspects: tuple[Plugin, ...]) -> str:
-    """Whose innermost frame it was; the optimizer's where no frame tells."""
-    for file in files:
-        for plugin in suspects:
-            if plugin.owns(file):
-                return f"in {plugin.title}"
-    return f"under {suspects[0].title}"
+    return replace(run, reason=f"{run.reason}, {blame(cell, registry)}")
 
 
 def fit_run(run: Run, optimizer: Optimizer) -> Rate:

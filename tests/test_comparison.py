@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 import bench_ovp as ovp
 from bench_ovp.comparison import LEVEL, Course, Entrant, average_decade, compare, compare_all, find_differences
-from bench_ovp.contest import find_efforts, hold_contests, list_separations
+from bench_ovp.contest import FIELD, find_efforts, hold_contests, list_separations
 from bench_ovp.ranking import ORDER, TARGETS, Fitted, rank, summarise
 from bench_ovp.rates import Rate
+from bench_ovp.significance import adjust
 from bench_ovp.tables import comparison_frame, ranking_frame
+from bench_ovp.trace import Run, Trace
 from bench_ovp.work import fit_run
 
 TIME = 10 ** (np.arange(0, 101) / 20)
@@ -576,3 +578,31 @@ def test_a_suite_carries_comparisons_and_ranks(tiny_results):
             assert pair["by"] in ("law", "value", "constant", "evaluations")
             assert group["decided_by"].dropna().tolist() == [pair["by"]]
     assert ranking["laws"].str.contains(r"^\w+ \d").all()
+
+
+def test_of_a_large_field_the_best_are_compared_and_all_pairs_count():
+    problem, method = ovp.problem("exact-neuron", d=5), "gradient-descent"
+    rates = [1.0 + 0.001 * k for k in range(FIELD + 7)]
+    entries = []
+    for k, value in enumerate(rates):
+        optimizer = ovp.optimizer(method, lr=0.01 + 0.001 * k)
+        t = np.arange(1.0, 40.0)
+        rows = {"iteration": t, "time": t, "evaluations": t, "loss": np.exp(-value * t), "grad_norm": t}
+        run = Run(0, "ok", "", rows, 39, 39, 0.0)
+        rate = Rate("exponential", value, value - 1e-6, value + 1e-6, 1.0)
+        entries.append((Trace(problem, optimizer, (run,)), [rate]))
+    contest = next(c for c in hold_contests(entries) if c.clock == "time")
+    labels = [trace.optimizer.label for trace, _ in entries]
+    assert list(contest.standings) == labels
+    assert list(contest.ranks) == labels[7:]  # the slowest seven are left out
+    assert contest.ranks[labels[-1]] == 1
+    assert contest.ranks[labels[7]] == FIELD
+    rows = ranking_frame(entries).set_index("optimizer")
+    assert rows.loc[labels[0], "law"] == "exponential"
+    assert np.isnan(rows.loc[labels[0], "rank"])
+
+
+def test_pairs_that_are_left_out_count_in_the_correction():
+    adjusted, factors = adjust([0.01, 0.02], left_out=3)
+    assert list(factors) == [5, 4]
+    assert list(adjusted) == pytest.approx([0.05, 0.08])

@@ -5,6 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from bench_ovp.checkpoints import Horizon
+from bench_ovp.guard import Death
+from bench_ovp.plan import list_cells
+from bench_ovp.registry import installed
+from bench_ovp.suite import Suite
+from bench_ovp.work import describe_death
+
 HEAD = """\
 import os
 import numpy as np
@@ -194,3 +201,11 @@ def test_an_edit_to_a_single_file_runs_its_cells_again(suite):
     suite(GOOD)
     told, _ = suite(GOOD + "# a word\n")
     assert "2 of 3 cells are stored already" in told.stderr
+
+
+def test_a_death_without_frames_says_no_place():
+    registry = installed()
+    suite = Suite("s", (registry.problem("exact-neuron"),), (registry.optimizer("heavy-ball"),), (0,), Horizon(1))
+    [cell] = list_cells(suite, registry)
+    told = describe_death(Death("task", False, "Segmentation fault", ()), cell, registry)
+    assert told == f"Segmentation fault, under {registry.plugin_of('optimizer', 'heavy-ball').title}"

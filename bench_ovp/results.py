@@ -1,0 +1,196 @@
+"""What is stored of a suite, as tables, provenance and report."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from .contest import Contest, Lists
+from .optimizers import Optimizer
+from .plan import Cell, revive_all
+from .problems import Problem
+from .provenance import describe_run
+from .rates import Rate
+from .reasons import Reasons, give_reasons
+from .registry import Registry
+from .rows import (
+    COMPARISON_COLUMNS,
+    FIRST_COLUMNS,
+    RANKING_COLUMNS,
+    RUN_COLUMNS,
+    Row,
+    list_comparisons,
+    list_parameters,
+    list_ranks,
+    list_runs,
+)
+from .sheets import open_csv, open_traces, replacing
+from .store import Outcome, Store
+from .suite import Suite
+from .trace import Trace
+from .work import fit_run
+
+Broken = Mapping[tuple[str, int, str], Outcome]
+Entry = tuple[Trace, list[Rate]]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of a suite.
+
+    Args:
+        folder: of its results.
+        page: the report, if one was drawn.
+        ranking: the rows of that table.
+        unsound: runs that failed or timed out.
+        missing: labels of cells that are not finished.
+        absent: what the suite names and a plug-in that did not load may have offered, a line each.
+        faulty: how the plug-ins that did not load are called.
+        sources: files and folders that the results depend on, beside the host's own and the suite's.
+        repeats: what the same suite would note when run again; None where it would run something.
+    """
+
+    folder: Path
+    page: Path | None
+    ranking: Sequence[Row]
+    unsound: int
+    missing: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    faulty: tuple[str, ...] = ()
+    sources: tuple[Path, ...] = ()
+    repeats: tuple[str, ...] | None = None
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything that was asked for ran to its end, with every plug-in that there is."""
+        return not (self.unsound or self.absent or self.faulty)
+
+
+def write_results(
+    folder: Path,
+    suite: Suite,
+    cells: Sequence[Cell],
+    store: Store,
+    registry: Registry,
+    broken: Broken,
+    started: str | None,
+    report: bool,
+) -> Finished:
+    """Write the tables, provenance and, if wanted, the report of whatever is stored; a problem at a time."""
+    pairs = list(revive_all(cells, registry))
+    parameters = _list_types(pairs)
+    measured = list(dict.fromkeys((*FIRST_COLUMNS, *store.list_columns(cells))))
+    entries: list[Entry] = []  # for the report: all of them, which may be large
+    contests: list[Contest] = []
+    ranking: list[Row] = []
+    engines: dict[str, str] = {}
+    missing, unsound = [], 0
+    with ExitStack() as files:
+        traces = files.enter_context(open_traces(folder / "traces.parquet", measured, parameters))
+        runs = files.enter_context(open_csv(folder / "runs.csv", (*RUN_COLUMNS, *parameters)))
+        ranks = files.enter_context(open_csv(folder / "ranking.csv", (*RANKING_COLUMNS, *parameters)))
+        comparisons = files.enter_context(open_csv(folder / "comparisons.csv", COMPARISON_COLUMNS))
+        for problem, group in groupby(zip(cells, pairs, strict=True), key=lambda entry: entry[0].problem_label):
+            lists, there = Lists(problem), []
+            for cell, pair in group:
+                trace, rates = collect(cell, *pair, store, broken)
+                if len(trace.runs) < len(cell.seeds):
+                    missing.append(cell.label)
+                if not trace.runs:
+                    continue
+                engines[cell.label] = trace.engine
+                unsound += sum(run.status in ("failed", "timeout") for run in trace.runs)
+                there.append(pair)
+                lists.enter(trace, rates)
+                traces.add(trace)
+                runs.add(list_runs(trace, rates))
+                if report:
+                    entries.append((trace, rates))
+            held = list(lists.hold())
+            comparisons.add(list_comparisons(held))
+            ranked = list(list_ranks(there, held))
+            ranks.add(ranked)
+            ranking += ranked
+            if report:
+                contests += held
+    provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
+    with replacing(folder / "provenance.json") as name:
+        Path(name).write_text(json.dumps(provenance, indent=2))
+    page = _draw(folder, entries, contests, ranking, cells, provenance) if report else None
+    faulty = tuple(plugin.title for plugin in registry.failed)
+    return Finished(folder, page, ranking, unsound, tuple(missing), suite.absent, faulty)
+
+
+def collect(cell: Cell, problem: Problem, optimizer: Optimizer, store: Store, broken: Broken) -> Entry:
+    """The runs of a cell, stored or broken, in the order of its seeds, and their rates."""
+    stored = store.load(cell, timed_out=True)
+    runs, rates, engine = [], [], ""
+    for seed in cell.seeds:
+        if seed in stored:
+            run, rate, engine = stored[seed]
+            runs.append(run)
+            rates.append(rate or fit_run(run, optimizer))
+        elif (cell.key, seed, cell.limits) in broken:
+            outcome = broken[cell.key, seed, cell.limits]
+            runs.append(outcome.run)
+            rates.append(outcome.rate)
+    return Trace(problem, optimizer, tuple(runs), engine), rates
+
+
+def tell_time() -> str:
+    """Now, as provenance writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _list_types(pairs: Iterable[tuple[Problem, Optimizer]]) -> dict[str, set[type]]:
+    """The columns of parameters, and the types of their values."""
+    types: dict[str, set[type]] = defaultdict(set)
+    for pair in pairs:
+        for name, value in list_parameters(*pair).items():
+            types[name].add(type(value))
+    return types
+
+
+def _draw(
+    folder: Path,
+    entries: Sequence[Entry],
+    contests: Sequence[Contest],
+    ranking: Sequence[Row],
+    cells: Sequence[Cell],
+    provenance: dict[str, Any],
+) -> Path:
+    from .report import draw_report
+    from .tables import ranking_frame, runs_frame, trace_frame
+
+    frames = trace_frame([trace for trace, _ in entries]), runs_frame(entries), ranking_frame(entries, contests)
+    return draw_report(folder, *frames, provenance, _give_all_reasons(entries, ranking, cells))
+
+
+def _give_all_reasons(entries: Sequence[Entry], ranking: Sequence[Row], cells: Sequence[Cell]) -> list[Reasons]:
+    """Why each pair has its law, in the order of the suite."""
+    rows = {(row["problem"], row["optimizer"]): row for row in ranking}
+    wanted = {cell.label: len(cell.seeds) for cell in cells}
+    found = []
+    for trace, rates in entries:
+        labels = trace.problem.label, trace.optimizer.label
+        missing = wanted[" x ".join(labels)] - len(trace.runs)
+        found.append(give_reasons(trace, rates, rows[labels], missing=missing))
+    return found
+
+
+def _times(folder: Path, started: str | None) -> dict[str, str]:
+    """When the suite ran; a redrawing keeps the times of the run."""
+    if started is not None:
+        return {"started": started, "finished": tell_time()}
+    try:
+        before = json.loads((folder / "provenance.json").read_text())
+        return {"started": str(before["started"]), "finished": str(before["finished"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"started": "unknown", "finished": "unknown"}
