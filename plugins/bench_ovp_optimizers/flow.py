@@ -8,13 +8,13 @@ from bench_ovp import DriverMethod
 from bench_ovp.parameters import Positive
 
 EPSILON = float(np.finfo(np.float64).eps)
-PATIENCE = 20  # explicit steps in one stretch after which implicit ones are tried
-EFFORT = 300  # implicit steps in one stretch, at most
-SAFETY = 1e-3  # the solvers' tolerance of a step, in units of what is asked of the loss
+PATIENCE = 50  # explicit steps in one stretch after which something limits them, stiffness or a kink
+KINK = 0.1  # relative change of ∇L within the last of them, if it is a kink
+EFFORT = 200  # implicit steps in one stretch after which it is not stiffness that makes steps short
+SAFETY = 1e-2  # the solvers' tolerance of a step, in units of what is asked of the loss
 NOISE = 64.0 * EPSILON  # of ∇L, which is a sum over students
 NEWTON_TOLERANCE = 0.01
-HOVERING = 50  # steps in one stretch after which it is not smoothness that limits them
-HOVER_TOLERANCE = 1e-5  # then, relative to ‖w‖
+HOVER_TOLERANCE = 1e-5  # where ∇L jumps, relative to ‖w‖
 
 
 def flow(oracle, w, checkpoints, rtol: Positive = 1e-5):
@@ -35,42 +35,47 @@ def flow(oracle, w, checkpoints, rtol: Positive = 1e-5):
     """
     from scipy.integrate import DOP853
 
-    shape = w.shape
+    shape, tolerance = w.shape, SAFETY * rtol
     at, t = w.ravel(), 0.0
-    stiff, steps, again = None, 0, 0.0
+    implicit = None
 
     def grad(x):
         return oracle.grad(x.reshape(shape)).ravel()
+
+    def velocity(_, x):
+        return -grad(x)
 
     def hessian(x):
         return oracle.hessian(x.reshape(shape))[0]
 
     for target in checkpoints.positions:
-        if stiff is None and steps > PATIENCE and t >= again:
-            stiff = LogTime(grad, hessian, at, t, SAFETY * rtol, shape)
-        if stiff is not None and not stiff.reach(target):  # not stiffness made steps short, but a student near zero
-            at, t, stiff, again = stiff.x, stiff.time, None, 2.0 * t
-        if stiff is not None:
-            at = stiff.at(target)
-        else:
-            tolerance = SAFETY * rtol
-            atol, steps = still_to_go(grad(at), at, target - t, tolerance, shape), 0
-            solver = DOP853(lambda _, x: -grad(x), t, at, target, rtol=100.0 * EPSILON, atol=atol)
-            while solver.status == "running":
-                told = solver.step()
-                if solver.status == "failed":
-                    return f"the solver failed at t = {solver.t:g}: {told}"
+        if implicit is None:
+            reach = min(np.linalg.norm(grad(at)) * (target - t), np.linalg.norm(at))
+            solver, steps = DOP853(velocity, t, at, target, rtol=100.0 * EPSILON, atol=tolerance * reach), 0
+            while solver.status == "running" and steps < PATIENCE:
+                solver.step()
                 steps += 1
-                if steps == HOVERING and solver.status == "running":
-                    # A student hovers at zero, where ∇L jumps: no order of accuracy is left to gain there.
-                    coarse = HOVER_TOLERANCE * float(np.linalg.norm(at))
-                    solver = DOP853(
-                        lambda _, x: -grad(x), solver.t, solver.y, target, rtol=HOVER_TOLERANCE, atol=coarse
-                    )
-            at = solver.y
-        t = target
+            at, t = solver.y, solver.t
+            if t < target and not is_kink(grad(solver.y_old), grad(at)):
+                implicit = LogTime(grad, hessian, at, t, tolerance, shape)
+        if implicit is not None:
+            at, t = implicit.reach(target)
+        if t < target:
+            # A student hovers at zero, where ∇L jumps: no order of accuracy is left to gain there.
+            implicit, coarse = None, HOVER_TOLERANCE * float(np.linalg.norm(at))
+            solver = DOP853(velocity, t, at, target, rtol=HOVER_TOLERANCE, atol=coarse)
+            while solver.status == "running":
+                solver.step()
+            at, t = solver.y, solver.t
+        if t < target:
+            return f"the solver failed at t = {t:g}: steps became too small"
         checkpoints.record(target, at.reshape(shape))
     return None
+
+
+def is_kink(before, after):
+    """Whether ∇L jumped in a step that was as short as it was."""
+    return np.linalg.norm(after - before) > KINK * np.linalg.norm(before)
 
 
 def still_to_go(grad, x, duration, tolerance, shape):
@@ -103,31 +108,17 @@ class LogTime:
         )
         self._solver.newton_tol = NEWTON_TOLERANCE
 
-    @property
-    def x(self):
-        """Where it is."""
-        return self._solver.y
-
-    @property
-    def time(self):
-        """And when."""
-        return float(np.exp(self._solver.t))
-
     def reach(self, target):
-        """Go to time `target` or beyond; False where steps become too many."""
+        """Where it is at time `target`; where and when it gave up, if that takes too many steps."""
         solver, steps = self._solver, 0
         while solver.t < np.log(target):
             solver.step()
             steps += 1
             if solver.status == "failed" or steps > EFFORT:
-                return False
+                return solver.y, float(np.exp(solver.t))
             time = np.exp(solver.t)
             solver.atol = still_to_go(self._grad(solver.y), solver.y, time, self._tolerance, self._shape)
-        return True
-
-    def at(self, target):
-        """Where it was at time `target`, in the last step."""
-        return self._solver.dense_output()(np.log(target))
+        return solver.dense_output()(np.log(target)), target
 
 
 GRADIENT_FLOW = DriverMethod(
