@@ -183,7 +183,8 @@ def _show_method(registry: Registry, method: Method) -> str:
     clock = {"lr": "lr·iteration", "iteration": "the iteration", "time": "the t of the flow"}[method.clock]
     form = "a driver, which owns its loop" if isinstance(method, DriverMethod) else "a step, which the host repeats"
     facts = [("form", form), ("clock", f"time is {clock}")]
-    facts.append(("symmetry", "commutes with rotations" if method.rotation_equivariant else "none declared"))
+    kinds = {"isometries": method.isometry_equivariant, "rotations": method.rotation_equivariant}
+    facts.append(("symmetry", next((f"commutes with {kind}" for kind, told in kinds.items() if told), "none declared")))
     lines += ["", columns(facts, indent="  ")]
     return "\n".join([*lines, *_source(said.source), *_home(registry, "optimizer", method.name)])
 

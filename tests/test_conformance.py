@@ -19,7 +19,7 @@ from bench_ovp.parameters import Positive
 from bench_ovp.problems import Problem
 from bench_ovp.registry import installed
 from bench_ovp.testing import Check, Inapplicable, Nonconformance, conformance, list_checks
-from bench_ovp.testing.bowl import Bowl
+from bench_ovp.testing.bowl import Bowl, MovedBowl
 from bench_ovp.testing.differences import differentiate, random_directions
 
 SHIPPED = [p for p in installed().plugins if p.distribution == "bench-ovp"]
@@ -75,6 +75,8 @@ def test_the_kits_own_problem_conforms():
     for given in ({"rotation": 3}, {"padding": 2}):
         for name in ("gradient", "hessian", "kernels", "batch", "minimum"):
             find(Bowl, name, **given)()
+    for name in ("gradient", "hessian", "gauss-newton", "batch", "purity", "minimum"):
+        find(MovedBowl, name)()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -85,6 +87,19 @@ def test_a_rotated_bowl_is_the_bowl_in_other_coordinates(seed):
     np.testing.assert_allclose(turned.loss(w @ turn), plain.loss(w), rtol=1e-13)
     np.testing.assert_allclose(turned.grad(w @ turn) @ turn.T, plain.grad(w), rtol=1e-12, atol=1e-13)
     assert np.abs(turned.loss(w) / plain.loss(w) - 1).max() > 0.1  # and it is not rotation invariant itself
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_moved_bowl_is_the_bowl_in_other_coordinates(seed):
+    plain, moved = Problem(Bowl), Problem(MovedBowl, {"seed": seed})
+    w, x = plain.start(4), moved.start(4)
+    np.testing.assert_allclose(moved.instance.move_back(x), w, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(moved.loss(x), plain.loss(w), rtol=1e-13)
+    ways = np.sum(moved.grad(x) * (x[::-1] - x), axis=(1, 2)), np.sum(plain.grad(w) * (w[::-1] - w), axis=(1, 2))
+    np.testing.assert_allclose(*ways, rtol=1e-12)
+    rows = [np.sort(np.linalg.norm(at[1] - at[0], axis=1)) for at in (w, x)]
+    assert np.linalg.norm(rows[0]) == pytest.approx(np.linalg.norm(rows[1]), rel=1e-13)
+    assert np.abs(rows[1] / rows[0] - 1).max() > 0.1  # students are mixed
 
 
 # Problems with a fault.
@@ -267,6 +282,41 @@ def kernels_with(loss=fast_loss, grad=fast_grad, both=fast_both):
     return lambda self: ovp.Kernels(self.curvature, loss, grad, both)
 
 
+TURN = np.array([[0.6, 0.8], [-0.8, 0.6]])  # of the students
+SHIFT = np.arange(6.0).reshape(2, 3) / 4
+
+
+class Aside(Valley):
+    """The valley at x = Q w − b, where Q turns the students."""
+
+    def loss(self, x):
+        return super().loss(TURN.T @ (x + SHIFT))
+
+    def grad(self, x):
+        return super().grad(x + SHIFT)  # the curvatures of all students are the same
+
+    def observe(self, x):
+        return super().observe(x + SHIFT)
+
+
+def aside(w):
+    return TURN @ w - SHIFT
+
+
+def recenter_to(move=aside, **members):
+    there = type("There", (Aside,), members)
+    return {"recenter": lambda self, w: (there(self.curvature[0]), move(w))}
+
+
+class Bare:
+    """What is left of the valley aside without its Hessian."""
+
+    def __init__(self, steepest):
+        inner = Aside(steepest)
+        self.loss, self.grad, self.observe = inner.loss, inner.grad, inner.observe
+        self.gauss_newton, self.degenerate = inner.gauss_newton, inner.degenerate
+
+
 WRONG_MEAN = {"loss": lambda self, w: Valley.loss(self, w) + 1e-9 * np.mean(w)}
 PROBLEM_FAULTS = {
     "a gradient of the wrong sign": ("gradient", "its sign is wrong", {"grad": lambda self, w: -self.curvature * w}),
@@ -306,6 +356,36 @@ PROBLEM_FAULTS = {
                               {"degenerate": lambda self, w: np.ones(len(w), dtype=bool)}),
     "a reduced form that drops a coordinate": ("reduction", "reduce changes the loss .* orthonormal basis",
                                                {"reduce": lambda self, w: w * np.array([1.0, 1.0, 0.0])}),
+    "a recenter that stretches": ("recenter", "distance between two points .* orthogonal Q",
+                                  recenter_to(lambda w: 1.001 * aside(w))),
+    "a recenter to another loss": ("recenter", "recenter changes the loss from .* those of the class",
+                                   recenter_to(loss=lambda self, x: 1.001 * Aside.loss(self, x))),
+    "a recenter to another Hessian": ("recenter", "recenter changes the spectrum of hessian",
+                                      recenter_to(hessian=lambda self, x: 1.001 * Aside.hessian(self, x))),
+    "a recenter to another observable": ("recenter", "recenter changes the observable 'distance'",
+                                         recenter_to(observe=Valley.observe)),
+    "a recenter to a degenerate place": ("recenter", "recenter changes the points without a gradient from 0 to 1",
+                                         recenter_to(degenerate=lambda self, x: np.ones(len(x), dtype=bool))),
+    "a gradient that was not moved": ("recenter", "another slope .* Q times the gradient",
+                                      recenter_to(grad=lambda self, x: TURN.T @ Aside.grad(self, x))),
+    "a recenter that mixes runs": ("recenter", "recenter of a run depends on which other runs",
+                                   recenter_to(lambda w: aside(w) - w.mean(axis=0))),
+    "a recentered loss that mixes runs": ("recenter", "of recenter's object, loss of a run depends",
+                                          recenter_to(loss=lambda self, x: Aside.loss(self, x) + 1e-15 * np.mean(x))),
+    "a recenter of large batches": ("recenter", "decide by the problem's parameters",
+                                    {"recenter": lambda self, w: (Aside(), aside(w)) if len(w) > 3 else None}),
+    "a recenter without the object": ("recenter", r"returns ndarray; return an object and x",
+                                      {"recenter": lambda self, w: aside(w)}),
+    "a recenter without a Hessian": ("recenter", "has no hessian, which the class has; define it",
+                                     {"recenter": lambda self, w: (Bare(self.curvature[0]), aside(w))}),
+    "a recenter that writes into w": ("recenter", "recenter writes into .* work on a copy",
+                                      recenter_to(lambda w: np.subtract(w, 0.25, out=w))),
+    "a recentered gradient in place": ("recenter", "of recenter's object, grad writes into the w",
+                                      recenter_to(grad=in_place)),
+    "a recenter to a wrong kernel": ("recenter", "of recenter's object, the kernel of loss is off by .* same formula",
+                                     recenter_to(kernels=kernels_with())),
+    "a recenter without a kernel": ("recenter", "has no kernels, which the class has; define",
+                                    {"kernels": kernels_with(), **recenter_to()}),
     "a kernel with another formula": ("kernels", "grad is off by .* same formula",
                                       {"kernels": kernels_with(grad=doubled_grad)}),
     "a kernel that mixes runs": ("kernels", "the kernel of loss of a run depends on",
@@ -343,8 +423,11 @@ CLASSES_WITH_FAULTS = {
 
 def test_a_problem_without_a_fault_conforms():
     told = ask_all(Valley)
-    assert {name for name, reason in told.items() if reason} == {"kernels", "compiled", "reduction"}
+    assert {name for name, reason in told.items() if reason} == {"kernels", "compiled", "reduction", "recenter"}
     find(make_fault("kernels", kernels=kernels_with()), "kernels")()
+    find(make_fault("aside", **recenter_to()), "recenter")()
+    with pytest.raises(Inapplicable, match="recenters nothing with these parameters"):
+        find(make_fault("nowhere", recenter=lambda self, w: None), "recenter")()
 
 
 @pytest.mark.parametrize("fault", PROBLEM_FAULTS)
@@ -402,7 +485,7 @@ def keep(w):
     return (w,)
 
 
-GOOD = ovp.StepMethod("good", good, keep, rotation_equivariant=True)
+GOOD = ovp.StepMethod("good", good, keep, isometry_equivariant=True)
 PROBLEM = Problem(Bowl)
 INSTANCE = Bowl()
 memory = {"before": None, "calls": 0}
@@ -454,6 +537,20 @@ def takes_signs(oracle, w, state, k, lr: float = 0.01):
 
 def counts_dimensions(oracle, w, state, k, lr: float = 0.1):
     return w - lr / w.shape[2] * oracle.grad(w), state
+
+
+def decays(oracle, w, state, k, lr: float = 0.1):
+    return w - lr * (oracle.grad(w) + 1e-3 * w), state
+
+
+def takes_row_norms(oracle, w, state, k, lr: float = 0.1):
+    grad = oracle.grad(w)
+    return w - lr * grad / np.sqrt(1e-3 + np.sum(grad * grad, axis=2))[:, :, None], state
+
+
+def straightens(oracle, w, state, k, lr: float = 0.1):
+    u, _, v = np.linalg.svd(oracle.grad(w), full_matrices=False)  # as Muon does
+    return w - lr * u @ v, state
 
 
 def overflows(oracle, w, state, k, lr: float = 0.1):
@@ -517,6 +614,9 @@ STEP_FAULTS = {
     branches_for_all: ("batch", "numpy.where for a branch", {}),
     takes_signs: ("rotation", "on a rotated problem .* remove the claim", {"rotation_equivariant": True}),
     counts_dimensions: ("rotation", "idle dimensions .* drop the claim", {"rotation_equivariant": True}),
+    decays: ("isometry", "shifted step 0 goes elsewhere; remove .* no decay", {"isometry_equivariant": True}),
+    takes_row_norms: ("isometry", "whole runs: no row of its own", {"isometry_equivariant": True}),
+    straightens: ("isometry", "turned and shifted", {"isometry_equivariant": True}),
     overflows: ("compiled", "compiled, step 2 ends .* say compile=False", {}),
     reaches_behind: ("evaluations", "30 queries .* past the oracle, uncharged; ask only the oracle", {}),
     asks_a_problem: ("evaluations", "past the oracle", {}),
@@ -542,6 +642,17 @@ def test_a_fault_of_a_step_is_found(step):
     check, told, members = STEP_FAULTS[step]
     memory.update(before=None, calls=0)
     refuse(ovp.StepMethod("faulty", step, **members), check, told)
+
+
+def test_a_false_claim_is_named_as_it_was_made():
+    method = ovp.StepMethod("faulty", takes_signs, isometry_equivariant=True)
+    refuse(method, "rotation", "it claims isometry_equivariant=True, but on a rotated problem")
+    refuse(method, "isometry", "it claims isometry_equivariant=True, but where")
+
+
+@pytest.mark.parametrize("step", [decays, takes_row_norms, straightens])
+def test_what_breaks_isometry_may_well_commute_with_rotations(step):
+    find(ovp.StepMethod("rotating", step, rotation_equivariant=True), "rotation")()
 
 
 def test_what_numba_refuses_is_told_and_is_no_failure():
@@ -655,6 +766,19 @@ def takes_signs_in_a_loop(oracle, w, checkpoints, lr: float = 0.01):
         checkpoints.record(k, w)
 
 
+def decays_in_a_loop(oracle, w, checkpoints, lr: float = 0.1):
+    for k in range(1, int(checkpoints.horizon) + 1):
+        w = w - lr * (oracle.grad(w) + 1e-3 * w)
+        checkpoints.record(k, w)
+
+
+def takes_row_norms_in_a_loop(oracle, w, checkpoints, lr: float = 0.1):
+    for k in range(1, int(checkpoints.horizon) + 1):
+        grad = oracle.grad(w)
+        w = w - lr * grad / np.sqrt(1e-3 + np.sum(grad * grad, axis=2))[:, :, None]
+        checkpoints.record(k, w)
+
+
 def reaches_behind_in_a_loop(oracle, w, checkpoints, lr: float = 0.1):
     for k in range(1, int(checkpoints.horizon) + 1):
         w = w - lr * oracle._problem.grad(w)
@@ -675,13 +799,16 @@ DRIVER_FAULTS = {
     caches_answers: ("determinism", "costs 40 evaluations, then 0; ask the oracle", {}),
     mixes_in_a_loop: ("batch", "or leave batched=True out", {"batched": True}),
     takes_signs_in_a_loop: ("rotation", "on a rotated problem .* remove the claim", {"rotation_equivariant": True}),
+    decays_in_a_loop: ("isometry", "turned and shifted it goes elsewhere by 1; remove .* no decay",
+                       {"isometry_equivariant": True}),
+    takes_row_norms_in_a_loop: ("isometry", "whole runs: no row of its own", {"isometry_equivariant": True}),
     reaches_behind_in_a_loop: ("evaluations", "past the oracle", {}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("batched", [False, True])
 def test_a_driver_without_a_fault_conforms(batched):
-    method = ovp.DriverMethod("loop", loop, "lr", "gradient-descent", batched, rotation_equivariant=True)
+    method = ovp.DriverMethod("loop", loop, "lr", "gradient-descent", batched, isometry_equivariant=True)
     assert {name for name, reason in ask_all(method).items() if reason} == (set() if batched else {"batch"})
 
 
@@ -801,13 +928,13 @@ def test_check_of_a_file_says_what_fails(invoke, tmp_path):
     assert "skipped  my-descend-rotation: the method does not claim to commute with rotations" in lines
     [failure] = [line for line in lines if line.startswith("FAILS") and "my-spoil-purity" in line]
     assert "return a new array" in failure
-    assert re.fullmatch(rf"{file}: 24 checks: \d+ ok, \d fail, 6 skipped", lines[-1])
+    assert re.fullmatch(rf"{file}: 26 checks: \d+ ok, \d fail, 8 skipped", lines[-1])
 
 
 def test_check_of_what_is_sound_exits_with_0(invoke):
     done = invoke("check", "toy-case-2", "-p", "n=2")
     assert done.exit_code == 0, done.output
-    assert re.search(r"^toy-case-2: 21 checks: 21 ok, 0 fail, 0 skipped$", done.stdout, re.MULTILINE)
+    assert re.search(r"^toy-case-2: 22 checks: 22 ok, 0 fail, 0 skipped$", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -836,7 +963,7 @@ def test_a_check_that_hangs_or_kills_its_process_is_named(invoke, tmp_path):
     lines = done.stdout.splitlines()
     assert "FAILS    my-leave-batch: it ends the process, with exit code 7; raise an exception" in done.stdout
     assert {"ok       my-leave-purity", "ok       my-leave-travels"} <= set(lines)
-    assert len(lines) == 13
+    assert len(lines) == 14
     begun = time.monotonic()
     from bench_ovp.testing.target import Target
     from bench_ovp.testing.watch import run_checks

@@ -240,7 +240,7 @@ def test_signatures_are_as_documented(heading):
 def test_calls_are_as_in_the_docstrings(documented):
     """The lines that are set apart in the docstring stand in the reference and in the guide too."""
     lines = [line[4:] for line in inspect.getdoc(documented).splitlines() if line.startswith("    ")]
-    lines = [line for line in lines if re.match(r"\w+\(|resolution|\s+with rotations", line)]
+    lines = [line for line in lines if re.match(r"\w+\(|resolution|\s+(?:with rotations;|precise,)", line)]
     assert lines
     page = (DOCS / "hooks.md").read_text()
     for line in lines:

@@ -1,4 +1,4 @@
-"""The problem on which methods are checked: smooth, convex, with compiled kernels, and with rotated copies."""
+"""The problem on which methods are checked: smooth, convex, with compiled kernels, rotated copies and moved ones."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Bowl:
         """The Hessian without its negative part, shape (runs, n·d, n·d)."""
         return self._curvature(w, bent=False)
 
-    def kernels(self) -> Kernels:
+    def kernels(self) -> Kernels | None:
         """Loss and gradient for the compiled engine."""
         return Kernels(self._constants, batch_loss, batch_grad, batch_loss_and_grad)
 
@@ -116,6 +116,55 @@ class Bowl:
             found[run, student, :, student] = self.shape / root - bent * np.outer(pull, pull) / root**3
         found += COUPLING * np.eye(d)[:, None, :]  # blocks (d, d) for each pair of students
         return found.reshape(runs, n * d, n * d)
+
+
+class MovedBowl(Bowl):
+    """The bowl in other coordinates x = Q w + b of all n·d, where Q mixes students; in NumPy.
+
+    Args:
+        seed: of the orthogonal Q and of b.
+
+    Source: as the bowl.
+    """
+
+    name: ClassVar[str] = "moved-bowl-of-the-kit"
+
+    def __init__(self, seed: int = 1) -> None:
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        self._basis = orthogonal(rng, self.targets.size)
+        self._shift = rng.standard_normal(self.targets.shape)
+
+    def move(self, w: Array) -> Array:
+        """From the bowl's own coordinates to these."""
+        return _turn(self._basis, w) + self._shift
+
+    def move_back(self, x: Array) -> Array:
+        """From these coordinates to the bowl's own."""
+        return _turn(self._basis.T, x - self._shift)
+
+    def start(self, seeds: Sequence[int]) -> Array:
+        """The starts of the bowl, moved."""
+        return self.move(super().start(seeds))
+
+    def loss(self, w: Array) -> Array:
+        """Loss, shape (runs,)."""
+        return super().loss(self.move_back(w))
+
+    def grad(self, w: Array) -> Array:
+        """Gradient, the shape of `w`."""
+        return _turn(self._basis, super().grad(self.move_back(w)))
+
+    def kernels(self) -> None:
+        """None."""
+
+    def _curvature(self, w: Array, bent: bool) -> Array:
+        return self._basis @ super()._curvature(self.move_back(w), bent) @ self._basis.T
+
+
+def _turn(basis: Array, w: Array) -> Array:
+    """The rotation of all n·d coordinates of each run, by a product per run: their bits do not mix."""
+    return (basis @ w.reshape(len(w), -1, 1)).reshape(w.shape)
 
 
 def orthogonal(rng: np.random.Generator, size: int = DIMENSIONS) -> Array:

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..optimizers import DriverMethod, Method, Optimizer, StepMethod
 from ..problems import Problem, ProblemDefinition
 from ..registry import Registry, gather, installed
-from . import derivatives, documents, drivers, kernels, laws, losses, observables, queries, starts, steps
+from . import coordinates, derivatives, documents, drivers, kernels, laws, losses, observables, queries, starts, steps
 from .check import Check, Nonconformance
 
 Parameters = Mapping[str, Mapping[str, Any]]
@@ -38,7 +38,8 @@ OF_PROBLEMS: dict[str, Callable[[Problem], None]] = {
     "compiled": kernels.check_compiled_engine,
     "observables": observables.check_observables,
     "degenerate": observables.check_degenerate,
-    "reduction": observables.check_reduction,
+    "reduction": coordinates.check_reduction,
+    "recenter": coordinates.check_recenter,
     "travels": documents.check_problem_travels,
 }
 OF_STEPS: dict[str, Callable[[Optimizer], None]] = {
@@ -49,6 +50,7 @@ OF_STEPS: dict[str, Callable[[Optimizer], None]] = {
     "batch": steps.check_batch,
     "compiled": steps.check_compiled,
     "rotation": steps.check_rotation,
+    "isometry": steps.check_isometry,
     "travels": documents.check_method_travels,
 }
 OF_DRIVERS: dict[str, Callable[[Optimizer], None]] = {
@@ -58,6 +60,7 @@ OF_DRIVERS: dict[str, Callable[[Optimizer], None]] = {
     "determinism": drivers.check_determinism,
     "batch": drivers.check_batch,
     "rotation": drivers.check_rotation,
+    "isometry": drivers.check_isometry,
     "travels": documents.check_method_travels,
 }
 

@@ -13,10 +13,11 @@ from ..integrate.driven import Checkpoints
 from ..optimizers import DriverMethod, Optimizer
 from ..problems import Array, Problem
 from ..registry import Registry
-from .bowl import Bowl
+from .bowl import Bowl, MovedBowl
 from .check import Inapplicable, Nonconformance
 from .meter import GaveUp, MeteredOracle, refuse_past, watched
 from .queries import global_randomness, same_bits
+from .steps import ISOMETRY_REMEDY, SAME_PATH, claimed
 
 PER_DECADE = 5
 ITERATIONS, FEWER_ITERATIONS = 40, 16
@@ -24,7 +25,6 @@ TIME, LESS_TIME = 10.0, 4.0
 MOST_QUERIES = 200_000
 AFTER_STOP = 1000  # queries and reports that may still be under way
 RUNS = 3
-SAME_PATH = 1e-9
 TOLERANCES = 10.0  # in units of the method's own rtol: two paths may each be off by some of it
 PADDING = 2
 
@@ -223,9 +223,25 @@ def check_rotation(optimizer: Optimizer) -> None:
             idle = float(np.abs(a[:, :, d:]).max()) if a.shape[2] > d else 0.0
             if not max(_distance(back, b), idle) <= _room(method):
                 raise Nonconformance(
-                    f"it claims rotation_equivariant=True, but {what} it goes elsewhere by {position:g}; remove the "
+                    f"it claims {claimed(method)}=True, but {what} it goes elsewhere by {position:g}; remove the "
                     "claim, use w and gradients only in scalar products and norms, or declare rtol if it has tolerances"
                 )
+
+
+def check_isometry(optimizer: Optimizer) -> None:
+    """A method that claims to commute with isometries of all n·d coordinates does."""
+    method = _method(optimizer)
+    if not method.isometry_equivariant:
+        raise Inapplicable("the method does not claim to commute with isometries")
+    plain = drive(optimizer, _bowl(), _start(method)).recorded
+    problem = Problem(MovedBowl)
+    moved = drive(optimizer, problem, problem.start(len(_start(method)))).recorded
+    for (position, a), (_, b) in zip(moved, plain, strict=False):
+        if not _distance(problem.instance.move_back(a), b) <= _room(method):
+            raise Nonconformance(
+                f"it claims isometry_equivariant=True, but where all n·d coordinates are turned and shifted it goes "
+                f"elsewhere by {position:g}; {ISOMETRY_REMEDY}; or declare rtol if it has tolerances"
+            )
 
 
 def check_evaluations(optimizer: Optimizer, registry: Registry) -> None:

@@ -28,8 +28,14 @@ def descend(oracle, w, state, k, lr: float = 0.01):  # type: ignore[no-untyped-d
 
 def check_kernels(problem: Problem) -> None:
     """Kernels answer as loss and grad do, within rounding; they are pure, and runs do not mix."""
+    _kernels(problem)
+    compare_kernels(problem, ordinary_points(problem))
+
+
+def compare_kernels(problem: Problem, w: Array) -> None:
+    """Raise Nonconformance where kernels do not answer about `w` as loss and grad do."""
     kernels = _kernels(problem)
-    w = np.asfortranarray(ordinary_points(problem))
+    w = np.asfortranarray(w)
     constants = kernels.constants
     if not isinstance(constants, np.ndarray) or constants.dtype != np.float64 or constants.ndim != 1:
         raise Nonconformance("the kernels' constants must be one float64 vector: numpy.array([…], dtype=float)")

@@ -24,7 +24,11 @@ def list_queries(instance: Any) -> dict[str, Ask]:
 
 def check_purity(problem: Problem) -> None:
     """No query writes into w, hands w itself back, or lets its answer be overwritten."""
-    w = few_points(problem)
+    refuse_impurity(problem, few_points(problem))
+
+
+def refuse_impurity(problem: Problem, w: Array) -> None:
+    """Raise Nonconformance where a query about `w` writes into it or hands it back."""
     for name, ask in list_queries(problem.instance).items():
         given = w.copy()
         answer = ask(given)

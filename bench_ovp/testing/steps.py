@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..optimizers import Optimizer, StepMethod
+from ..optimizers import Method, Optimizer, StepMethod
 from ..oracle import Oracle
 from ..problems import Array, Problem
 from ..registry import Registry
-from .bowl import Bowl
+from .bowl import Bowl, MovedBowl
 from .check import Inapplicable, Nonconformance
 from .meter import MeteredOracle, refuse_past, watched
 from .queries import global_randomness, same_bits
@@ -24,6 +24,10 @@ COMPILED_STEPS = 40
 # Two ways to round the same step, over tens of steps that magnify an ulp by little.
 SAME_PATH = 1e-9
 PADDING = 3
+ISOMETRY_REMEDY = (
+    "remove the claim, or use differences of iterates and gradients only, in sums, and in scalar products and norms of "
+    "whole runs: no row of its own, no coordinate, no decay towards 0"
+)
 FOREVER = 2**62
 
 
@@ -219,22 +223,38 @@ def check_rotation(optimizer: Optimizer) -> None:
     """A method that claims to commute with rotations does, and does not see how many dimensions there are."""
     if not _method(optimizer).rotation_equivariant:
         raise Inapplicable("the method does not claim to commute with rotations")
+    claim = claimed(_method(optimizer))
     plain = walk(optimizer, _bowl(), begin(optimizer, _bowl().start(RUNS)))
     for rotation in (1, 2):
         problem = Problem(Bowl, {"rotation": rotation})
         for place in walk(optimizer, problem, begin(optimizer, problem.start(RUNS))):
             if not _distance(place.w @ problem.instance.turn.T, plain[place.k].w) <= SAME_PATH:
                 raise Nonconformance(
-                    f"it claims rotation_equivariant=True, but on a rotated problem step {place.k - 1} goes elsewhere; "
+                    f"it claims {claim}=True, but on a rotated problem step {place.k - 1} goes elsewhere; "
                     "remove the claim, or use w and gradients only in sums, scalar products and norms of whole rows"
                 )
     problem = Problem(Bowl, {"padding": PADDING})
     for place in walk(optimizer, problem, begin(optimizer, problem.start(RUNS))):
         if not _distance(place.w, np.pad(plain[place.k].w, ((0, 0), (0, 0), (0, PADDING)))) <= SAME_PATH:
             raise Nonconformance(
-                "it claims rotation_equivariant=True, but goes elsewhere when idle dimensions are added, and such "
+                f"it claims {claim}=True, but goes elsewhere when idle dimensions are added, and such "
                 "methods are run in fewer than the problem has; use sums over coordinates, not means, or drop the claim"
             )
+
+
+def check_isometry(optimizer: Optimizer) -> None:
+    """A method that claims to commute with isometries of all n·d coordinates does."""
+    if not _method(optimizer).isometry_equivariant:
+        raise Inapplicable("the method does not claim to commute with isometries")
+    plain = walk(optimizer, _bowl(), begin(optimizer, _bowl().start(RUNS)))
+    for seed in (1, 2):
+        problem = Problem(MovedBowl, {"seed": seed})
+        for place in walk(optimizer, problem, begin(optimizer, problem.start(RUNS))):
+            if not _distance(problem.instance.move_back(place.w), plain[place.k].w) <= SAME_PATH:
+                raise Nonconformance(
+                    f"it claims isometry_equivariant=True, but where all n·d coordinates are turned and shifted step "
+                    f"{place.k - 1} goes elsewhere; {ISOMETRY_REMEDY}"
+                )
 
 
 def check_evaluations(optimizer: Optimizer, registry: Registry) -> None:
@@ -264,6 +284,11 @@ def _refuse_mixing(what: str) -> None:
 def _distance(a: Array, b: Array) -> float:
     size = max(float(np.abs(b).max()), 1e-300)
     return float(np.abs(a - b).max()) / size
+
+
+def claimed(method: Method) -> str:
+    """Which declaration says that it commutes with rotations."""
+    return "isometry_equivariant" if method.isometry_equivariant else "rotation_equivariant"
 
 
 def _method(optimizer: Optimizer) -> StepMethod:
