@@ -20,6 +20,8 @@ from .work import blame, describe_death, describe_failure, do, fail, find_suspec
 
 TASKS_AHEAD = 2  # per worker: enough to keep it busy, few enough that Ctrl-C loses little
 MOMENT = 0.5  # seconds
+COMPILING = "compiling"  # under which the store notes seconds of all workers together
+WORTH_TELLING = 1.0
 KILLED = "its worker process was killed or crashed"
 
 
@@ -75,6 +77,7 @@ def run_missing(
     costs = {id(task): cost for cost, task in tasks}
     # Closed by name: after Ctrl-C, an open stream would keep its workers for as long as the traceback lives.
     told: set[str] = set()
+    compiling = 0.0
     workers = min(count_jobs(jobs), len(tasks))
     with closing(_stream([task for _, task in tasks], workers, executor, registry, progress)) as stream:
         for result in stream:
@@ -84,6 +87,7 @@ def run_missing(
             task, outcomes = result
             store.save(task, outcomes)
             for outcome in outcomes:
+                compiling += outcome.compiling
                 if outcome.run.status == "failed":
                     broken[task.key, outcome.run.seed, task.limits] = outcome
             for line in _list_incidents(task, outcomes, registry):
@@ -92,6 +96,9 @@ def run_missing(
                     progress.noted(line)
             remaining[task.label] -= 1
             progress.advanced(task.label, costs[id(task)], remaining[task.label] == 0)
+    if compiling >= WORTH_TELLING:
+        progress.noted(f"{compiling:.0f} s of this went into compiling, once on this machine")
+    store.note(COMPILING, compiling + (store.recall(COMPILING) or 0.0))
     return broken
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .contest import Contest, Lists
+from .engine import COMPILING
 from .optimizers import Optimizer
 from .plan import Cell, revive_all
 from .problems import Problem
@@ -91,7 +92,7 @@ def write_results(
     contests: list[Contest] = []
     ranking: list[Row] = []
     engines: dict[str, str] = {}
-    missing, unsound = [], 0
+    missing, unsound, seconds = [], 0, 0.0
     with ExitStack() as files:
         traces = files.enter_context(open_traces(folder / "traces.parquet", measured, parameters))
         runs = files.enter_context(open_csv(folder / "runs.csv", (*RUN_COLUMNS, *parameters)))
@@ -106,6 +107,7 @@ def write_results(
                 if not trace.runs:
                     continue
                 engines[cell.label] = trace.engine
+                seconds += sum(run.seconds for run in trace.runs)
                 unsound += sum(run.status in ("failed", "timeout") for run in trace.runs)
                 there.append(pair)
                 lists.enter(trace, rates)
@@ -121,6 +123,7 @@ def write_results(
             if report:
                 contests += held
     provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
+    provenance["seconds"] = {"running": round(seconds, 3), "compiling": round(store.recall(COMPILING) or 0.0, 3)}
     with replacing(folder / "provenance.json") as name:
         Path(name).write_text(json.dumps(provenance, indent=2))
     page = _draw(folder, entries, contests, ranking, cells, provenance) if report else None

@@ -35,12 +35,16 @@ GROUPED = 0.5  # seconds that a finished run may wait to be made durable togethe
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run, its fit, how it was computed, and what the plug-ins printed meanwhile, which is not stored."""
+    """A finished run, its fit and how it was computed.
+
+    What the plug-ins printed meanwhile, and its share of the seconds that its task spent compiling, are not stored.
+    """
 
     run: Run
     rate: Rate
     engine: str
     said: str = ""
+    compiling: float = 0.0
 
 
 class Store:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .checkpoints import Horizon
+from .compiling import Compiling
 from .custody import Custody
 from .guard import Death, Guard
 from .optimizers import Optimizer
@@ -42,13 +43,15 @@ def do(cell: Cell) -> list[Outcome]:
     custody = Custody()
     _guard.begin(name_task(cell), cell.stop.wall, cell.stop.memory)
     try:
-        with custody:
+        with custody, Compiling() as compiling:
             problem, optimizer = cell.revive(registry)
             trace = integrate(
                 problem, optimizer, cell.seeds, cell.horizon, cell.per_decade, cell.stop, tick=_guard.tick
             )
-        runs = [_blamed(run, cell, registry) for run in trace.runs]
-        return [Outcome(run, fit_run(run, optimizer), trace.engine, custody.said) for run in runs]
+            runs = [_blamed(run, cell, registry) for run in trace.runs]
+            rates = [fit_run(run, optimizer) for run in runs]
+        share = compiling.seconds / len(runs)
+        return [Outcome(*pair, trace.engine, custody.said, share) for pair in zip(runs, rates, strict=True)]
     except (Exception, SystemExit) as error:  # a plug-in's failure is a result; it must hurt nobody else
         return fail(cell, describe_failure(error, cell, registry), said=custody.said)
     finally:
