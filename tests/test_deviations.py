@@ -1,0 +1,310 @@
+"""The coordinates without a rounding floor, and runs in them, against hundreds of digits.
+
+An angle of 1e-93 makes a loss of 1e-279, as a difference from squares of order 1. The reference that writes formulas
+from their definitions alone pays for it in digits: points in units of 2⁻²⁴⁰⁰ ≈ 1e-722, all else with 720 digits.
+"""
+
+from dataclasses import replace
+from functools import cache
+from itertools import product
+
+import neuron_reference as reference
+import numpy as np
+import pytest
+from bench_ovp_neuron.coordinates import rotate, rotate_back, to_students
+from bench_ovp_neuron.lanes import batch_loss_and_grad
+from hypothesis import given
+from hypothesis import strategies as st
+from neuron_reference import mp
+
+import bench_ovp as ovp
+from bench_ovp.oracle import Oracle
+
+EPS = np.finfo(float).eps
+SIZES = [1.0, 0.3, 1e-3, 1e-8, 1e-30, 1e-60, 1e-90, 1e-93]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deep():
+    shallow, reference.RESOLUTION = reference.RESOLUTION, 2400
+    with mp.workdps(720):
+        yield
+    reference.RESOLUTION = shallow
+
+
+# x in exact arithmetic: Helmert's matrix, and not the running means of the code.
+
+
+def helmert(n):
+    rows = np.full((n, n), 1 / mp.sqrt(n), dtype=object)
+    for i in range(1, n):
+        rows[i] = [mp.one] * i + [-mp.mpf(i)] + [mp.zero] * (n - 1 - i)
+        rows[i] = rows[i] / mp.sqrt(i * (i + 1))
+    return rows
+
+
+def exact(x):
+    return np.array([mp.mpf(float(value)) for value in np.ravel(x)], dtype=object).reshape(np.shape(x))
+
+
+def geometry(x, teacher_norm=1.0):
+    """Of the students at deviations x, doubles or exact."""
+    x = x.copy() if x.dtype == object else exact(x)
+    x[0, 0] += mp.mpf(teacher_norm) / mp.sqrt(len(x))
+    w = helmert(len(x)).T @ x
+    ticks = [int(mp.nint(mp.ldexp(value, reference.RESOLUTION))) for value in w.flat]
+    return reference.geometry(np.array(ticks, dtype=object).reshape(w.shape), teacher_norm)
+
+
+def rotated(matrix, n, d):
+    """Q M Qᵀ."""
+    q, blocks = helmert(n), np.reshape(matrix, (n, d, n, d))
+    blocks = np.tensordot(q, np.tensordot(q, blocks, (1, 0)), (1, 2))  # (j', i', d, d)
+    return blocks.transpose(1, 2, 0, 3).reshape(n * d, n * d)
+
+
+def norm(x):
+    return float(mp.norm([mp.mpf(value) for value in np.ravel(x)]))
+
+
+def deviating(n, d, teacher_norm=1.0):
+    """The problem at deviations."""
+    problem, _ = ovp.problem("teacher-neuron", n=n, d=d, teacher_norm=teacher_norm).recenter(np.ones((1, n, d)))
+    return problem
+
+
+def draw(rng, n, d, size, power=1.5):
+    """Students apart by 0.1 along the teacher, by `size` across it; the mean is off by size^power."""
+    x = size * rng.standard_normal((n, d))
+    x[0] *= size ** (power - 1) if n > 1 else 1.0
+    x[1:, 0] = (1.0 if size == 0.3 else 0.3 / n) * rng.uniform(-1, 1, n - 1)  # at 0.3, students behind the teacher
+    return x
+
+
+@cache
+def points():
+    """(x, ‖v‖, the problem, its geometry)."""
+    rng, found = np.random.default_rng(5), []
+    for n, d, size in product([1, 2, 3, 5], [3, 4], SIZES):
+        x, teacher_norm = draw(rng, n, d, size, power=2.0 if d == 3 else 1.5), [1.0, 4.0][n % 2]
+        found.append(teacher_norm * x)
+        if size in (1e-3, 1e-90):
+            equal = np.zeros((n, d))
+            equal[0] = found[-1][0]
+            found.append(equal)
+        found += [-2.0 * teacher_norm / np.sqrt(n) * np.eye(n, d) + 0.01 * x] * (size == 1.0)  # all near −v/n
+    norms = [[1.0, 4.0][len(x) % 2] for x in found]
+    return [(x, v, deviating(*x.shape, v), geometry(x, v)) for x, v in zip(found, norms, strict=True)]
+
+
+def test_points_are_where_it_is_hard():
+    losses = [float(reference.loss(g)) for *_, g in points()]
+    assert min(losses) < 1e-279
+    assert max(losses) > 0.5
+    behind = [(to_students(v, x[None])[0, :, 0] < 0) for x, v, *_ in points()]
+    assert sum(signs.all() for signs in behind) >= 8
+    assert sum(signs.any() and not signs.all() for signs in behind) >= 2
+
+
+def test_loss():
+    """1e-14 of itself: four ulps per pair, as r and small angles are made of relatively precise numbers."""
+    for x, _, problem, g in points():
+        assert abs(problem.loss(x) - reference.loss(g)) <= 1e-14 * reference.loss(g), x
+
+
+def terms(g):
+    """Size of what is added up in each student's gradient, along the teacher and across it; see mathematics.md."""
+    n, norms = len(g.sign) - 1, [mp.sqrt(square) for square in np.diag(g.gram)]
+    along = np.array([mp.cos(angle) for angle in g.angle[n]], dtype=object)
+    across = [mp.sin(angle) for angle in g.angle[n]]
+    sizes = np.full((n, 2), mp.zero, dtype=object)
+    for i, j in product(range(n), range(n + 1)):
+        t, s = g.angle[i, j], mp.sin(g.angle[i, j])
+        sizes[i, 0] += norms[j] * ((t - s) * abs(along[i]) + t * abs(along[i] - along[j])) / (2 * mp.pi)
+        sizes[i, 1] += norms[j] * (s * across[i] + t * across[j]) / (2 * mp.pi)
+    return norm(sizes[:, 0]), norm(sizes[:, 1])
+
+
+def test_gradient():
+    """The mean row and differences, along and across, each by itself: sizes range from θ to θ³.
+
+    A rounding of the students is a relative error ε of the terms that are summed in them, and a row inherits it where
+    these cancel: in a valley ½r and the mean of the rest do. 1e-14 is fifty ulps.
+    """
+    for x, _, problem, g in points():
+        grad, right = problem.grad(x), helmert(len(x)) @ reference.grad(g)
+        size_along, size_across = terms(g)
+        for rows, (columns, size) in product(
+            (slice(0, 1), slice(1, None)), [(slice(0, 1), size_along), (slice(1, None), size_across)]
+        ):
+            off, whole = norm(grad[rows, columns] - right[rows, columns]), norm(right[rows, columns])
+            assert off <= 1e-14 * (whole + size), (x, rows, columns)
+
+
+def test_equal_students_stay_so():
+    """Exactly: differences are zero, not small."""
+    equal = [(x, problem) for x, _, problem, _ in points() if len(x) > 1 and not x[1:].any()]
+    assert len(equal) >= 12
+    for x, problem in equal:
+        assert not problem.grad(x)[1:].any()
+        assert np.unique(to_students(1.0, x[None])[0], axis=0).shape[0] == 1
+
+
+def test_observables():
+    """1e-14 of each; of ‖r‖, whose square underflows, not below 2e-162."""
+    for x, v, problem, g in points():
+        for name, right in reference.observables(g).items():
+            off = abs(problem.observe(x)[name] - right)
+            assert off <= 1e-14 * abs(right) + (2e-162 if name == "residual_norm" else 0.0), (name, x, v)
+
+
+@pytest.mark.parametrize("matrix", ["hessian", "gauss_newton"])
+def test_matrix(matrix):
+    """The block of the means, n/2, and that of the differences, O(θ), each in its own size: a solver divides by both.
+
+    What couples them is O(θ) at most, and may be as good as zero: it is measured by the differences. Rounding is a
+    relative ε of θ per pair; 1e-13 allows for the sums over pairs where angles are wide.
+    """
+    for x, v, problem, g in points():
+        n, d = x.shape
+        if not norm(g.area[:n, :n]) and n > 1:
+            continue  # equal students: the block is that of single students to the teacher, or 0
+        right, value = rotated(getattr(reference, matrix)(g), n, d), getattr(problem, matrix)(x)
+        off = value - right
+        assert norm(off[:d, :d]) <= 1e-14 * norm(right[:d, :d]), (x, v)
+        if n > 1:
+            assert norm(off[d:, d:]) <= 1e-13 * norm(right[d:, d:]), (x, v)
+            assert norm(off[:d, d:]) <= 1e-13 * norm(right[d:, d:]), (x, v)
+            assert np.abs(value - value.T)[d:, d:].max() <= 4 * EPS * np.abs(value[d:, d:]).max()
+
+
+# Runs.
+
+
+def test_exact_neuron_falls_at_its_rate():
+    """To 1e-280, beside a trajectory of 220 digits: θ − sin θ cos θ is a relative θ² of its terms, f(θ) too.
+
+    By symmetry two numbers are enough, r along the teacher and z across it. A step rounds each coordinate by ε/2, and
+    these add up like a random walk: √12750·ε ≈ 2.5e-14 in the loss. In the rate they are spread over 460 = Δ ln L;
+    what is left of the curvature's θ is below 1e-40.
+    """
+    problem, lr = ovp.problem("exact-neuron", d=3), 0.05
+    frame = ovp.run(problem, ovp.optimizer("gradient-descent", lr=lr), seeds=1, iterations=12750).frame()
+    steps, losses = frame.iteration.to_numpy(int), frame.loss.to_numpy(float)
+    with mp.workdps(220):
+        w, rate, done = exact(problem.start(1)[0, 0]), mp.mpf(lr), 0
+        r, z = w[0] - 1, mp.norm(list(w[1:]))
+        for step, loss in zip(steps, losses, strict=True):
+            for _ in range(step - done):
+                theta, square = mp.atan2(z, 1 + r), (1 + r) ** 2 + z * z
+                r, z = (
+                    r - rate * (r / 2 + (theta - z * (1 + r) / square) / (2 * mp.pi)),
+                    z - rate * (z / 2 - z * z / square / (2 * mp.pi)),
+                )
+            done = step
+            right = (r * r + z * z) / 4 - (z - mp.atan2(z, 1 + r) * (1 + r)) / (2 * mp.pi)
+            assert abs(loss - right) <= 2e-13 * right, step
+    late = losses < 1e-80
+    assert losses[-1] < 1e-280
+    slope = np.log(losses[late][0] / losses[-1]) / (lr * (steps[-1] - steps[late][0]))
+    assert slope == pytest.approx(-2 * np.log1p(-lr / 2) / lr, rel=1e-12)
+
+
+@pytest.mark.parametrize(("damping", "power"), [(5.0, 1 / 3), (1.0, 0.5)])
+def test_gauss_newton_steps(damping, power):
+    """Single steps from the doubles on the way to 1e-285, so that no amplification of a trajectory blurs the answer.
+
+    A row is moved to 1e-12 of its move and to the rounding of where it is: the mean row follows the differences, so
+    its move is a small difference of what cancels; that of the differences along the teacher falls below an ulp.
+    """
+    n, d, marks = 5, 4, [0.1, 1e-10, 1e-30, 1e-50, 1e-100, 1e-200, 1e-285]
+    optimizer = ovp.optimizer("preconditioned-gradient-descent", damping=damping, power=power)
+    start = ovp.problem("teacher-neuron", n=n, d=d)
+    problem, x = start.recenter(start.start([2]))
+    oracle, lr = Oracle(problem, 1, n * d), optimizer.parameters["lr"]
+    while marks:
+        y, _ = optimizer.method.step(oracle, x, (), 0, *optimizer.parameters.values())
+        if problem.loss(x)[0] < marks[0]:
+            g = geometry(x[0])
+            shift = damping * reference.loss(g) ** mp.mpf(power)
+            matrix = mp.matrix(rotated(reference.gauss_newton(g), n, d).tolist()) + shift * mp.eye(n * d)
+            grad = helmert(n) @ reference.grad(g)
+            move = np.array(list(mp.lu_solve(matrix, mp.matrix(list(grad.flat)))), dtype=object).reshape(n, d) * lr
+            right = exact(x[0]) - move
+            ratio = float(reference.loss(geometry(right)) / reference.loss(g))
+            assert problem.loss(y)[0] / problem.loss(x)[0] == pytest.approx(ratio, rel=1e-13)
+            for part in np.s_[:1, :1], np.s_[:1, 1:], np.s_[1:, :1], np.s_[1:, 1:]:
+                assert norm(y[0][part] - right[part]) <= 1e-12 * norm(move[part]) + 4 * EPS * norm(x[0][part]), marks
+            assert norm(y[0][1:, 1:] - right[1:, 1:]) <= 1e-13 * norm(move[1:, 1:])
+            marks.pop(0)
+        x = y
+    assert not problem.degenerate(x).any()
+
+
+@pytest.mark.parametrize("name", ["gradient-descent", "heavy-ball", "nesterov"])
+@pytest.mark.parametrize(("n", "seeds"), [(2, [0, 1]), (3, [0, 1]), (5, [0, 2])])
+def test_the_same_run_in_either_coordinates(name, n, seeds):
+    """1e-11: rounding of 1e-16 grows by 1/‖w‖ per pass near zero, and in w the loss is known to ε/√L ≈ 2e-11·√2."""
+    problem, optimizer = ovp.problem("teacher-neuron", n=n, d=4), ovp.optimizer(name)
+    plain = replace(optimizer, method=replace(optimizer.method, isometry_equivariant=False, rotation_equivariant=False))
+    here, there = (ovp.run(problem, o, seeds=seeds, iterations=200) for o in (optimizer, plain))
+    assert [run.resolution for run in here.runs + there.runs] == [1e-290] * 2 + [EPS**2] * 2
+    a, b = here.frame(), there.frame()
+    assert a.norm_min.min() > 0.01
+    resolved = a.loss.to_numpy(float) > 1e-10
+    assert resolved.sum() > 40
+    assert a.loss.to_numpy(float)[resolved] == pytest.approx(b.loss.to_numpy(float)[resolved], rel=1e-11)
+
+
+@pytest.mark.parametrize(("sigma", "resolution"), [(1e-6, (2 * EPS) ** 2), (0.1, 4e-290)])
+def test_short_starts_stay_as_they_are(sigma, resolution):
+    problem = ovp.problem("teacher-neuron", n=2, d=3, sigma=sigma, teacher_norm=2.0)
+    trace = ovp.run(problem, ovp.optimizer("gradient-descent"), seeds=1, iterations=3)
+    assert trace.runs[0].resolution == pytest.approx(resolution, rel=1e-15)
+    assert (problem.recenter(problem.start(1))[0] is problem) == (sigma < 1e-3)
+
+
+# Properties.
+
+shapes = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 8), st.integers(2, 6))
+
+
+@given(shapes, st.sampled_from([1e-100, 1e-3, 1.0, 1e3]))
+def test_rotation_is_an_isometry(shape, scale):
+    """4 ulp of the largest number back and forth; inner products to n·d roundings of the two norms."""
+    seed, n, d = shape
+    a, b = scale * np.random.default_rng(seed).standard_normal((2, n, d))
+    assert np.abs(rotate_back(rotate(a)) - a).max() <= 4 * EPS * np.abs(a).max()
+    inner, size = np.vdot(rotate(a), rotate(b)), np.linalg.norm(a) * np.linalg.norm(b)
+    assert abs(inner - np.vdot(a, b)) <= n * d * EPS * size
+    assert np.linalg.norm(rotate(a)) == pytest.approx(np.linalg.norm(a), rel=n * EPS * 2)
+    assert not rotate(np.repeat(a[:1], n, axis=0))[1:].any()
+
+
+@given(shapes, st.sampled_from([0.1, 1e-5, 1e-50, 1e-90]))
+def test_permuting_students(shape, size):
+    """They are permuted in x, which would lose small numbers in w: 1e-13 allows for what cancels in loss and sums."""
+    seed, n, d = shape
+    rng = np.random.default_rng(seed)
+    x, problem = draw(rng, n, d, size), deviating(n, d)
+    other = x.copy()
+    other[1:] = rotate(rotate_back(np.vstack([np.zeros((1, d)), x[1:]]))[rng.permutation(n)])[1:]
+    assert problem.loss(other) == pytest.approx(problem.loss(x), rel=1e-13)
+    assert np.linalg.norm(problem.grad(other)) == pytest.approx(np.linalg.norm(problem.grad(x)), rel=1e-13)
+
+
+@given(shapes, st.integers(1, 9), st.sampled_from([1.0, 1e-40]))
+def test_runs_do_not_see_each_other(shape, runs, size):
+    """Bit by bit: alone, in batches of any length, in any order, the loss with or without the gradient."""
+    seed, n, d = shape
+    rng = np.random.default_rng(seed)
+    batch, chosen = np.stack([draw(rng, n, d, size) for _ in range(9)]), rng.permutation(9)[:runs]
+    plain = ovp.problem("teacher-neuron", n=n, d=d)
+    for problem, points in ((deviating(n, d), batch), (plain, to_students(1.0, batch))):
+        loss, grad = problem.loss(points[chosen]), problem.grad(points[chosen])
+        both = batch_loss_and_grad(problem.instance.constants, np.asfortranarray(points[chosen]))
+        assert np.array_equal(both[0], loss)
+        assert np.array_equal(both[1], grad)
+        for k, run in enumerate(chosen):
+            assert problem.loss(points[run]) == loss[k]
+            assert np.array_equal(problem.grad(points[run]), grad[k])
