@@ -90,7 +90,7 @@ def points():
         found.append(teacher_norm * x)
         if size in (1e-3, 1e-90):
             equal = np.zeros((n, d))
-            equal[0] = found[-1][0]
+            equal[0] = teacher_norm * size * rng.standard_normal(d)
             found.append(equal)
         found += [-2.0 * teacher_norm / np.sqrt(n) * np.eye(n, d) + 0.01 * x] * (size == 1.0)  # all near −v/n
     norms = [[1.0, 4.0][len(x) % 2] for x in found]
@@ -129,7 +129,7 @@ def test_gradient():
     """The mean row and differences, along and across, each by itself: sizes range from θ to θ³.
 
     A rounding of the students is a relative error ε of the terms that are summed in them, and a row inherits it where
-    these cancel: in a valley ½r and the mean of the rest do. 1e-14 is fifty ulps.
+    these cancel: in a valley ½r and the mean of the rest do. 2e-15 is nine ulps.
     """
     for x, _, problem, g in points():
         grad, right = problem.grad(x), helmert(len(x)) @ reference.grad(g)
@@ -138,7 +138,7 @@ def test_gradient():
             (slice(0, 1), slice(1, None)), [(slice(0, 1), size_along), (slice(1, None), size_across)]
         ):
             off, whole = norm(grad[rows, columns] - right[rows, columns]), norm(right[rows, columns])
-            assert off <= 1e-14 * (whole + size), (x, rows, columns)
+            assert off <= 2e-15 * (whole + size), (x, rows, columns)
 
 
 def test_equal_students_stay_so():
@@ -151,11 +151,11 @@ def test_equal_students_stay_so():
 
 
 def test_observables():
-    """1e-14 of each; of ‖r‖, whose square underflows, not below 2e-162."""
+    """2e-15 of each; of ‖r‖, whose square underflows, not below 2e-162."""
     for x, v, problem, g in points():
         for name, right in reference.observables(g).items():
             off = abs(problem.observe(x)[name] - right)
-            assert off <= 1e-14 * abs(right) + (2e-162 if name == "residual_norm" else 0.0), (name, x, v)
+            assert off <= 2e-15 * abs(right) + (2e-162 if name == "residual_norm" else 0.0), (name, x, v)
 
 
 @pytest.mark.parametrize("matrix", ["hessian", "gauss_newton"])
@@ -163,7 +163,8 @@ def test_matrix(matrix):
     """The block of the means, n/2, and that of the differences, O(θ), each in its own size: a solver divides by both.
 
     What couples them is O(θ) at most, and may be as good as zero: it is measured by the differences. Rounding is a
-    relative ε of θ per pair; 1e-13 allows for the sums over pairs where angles are wide.
+    relative ε of θ per pair. (The entries of differences along the teacher are O(θ³), and known to ε of θ only: all
+    the damping that lets a solver divide by them is far above.)
     """
     for x, v, problem, g in points():
         n, d = x.shape
@@ -173,8 +174,8 @@ def test_matrix(matrix):
         off = value - right
         assert norm(off[:d, :d]) <= 1e-14 * norm(right[:d, :d]), (x, v)
         if n > 1:
-            assert norm(off[d:, d:]) <= 1e-13 * norm(right[d:, d:]), (x, v)
-            assert norm(off[:d, d:]) <= 1e-13 * norm(right[d:, d:]), (x, v)
+            assert norm(off[d:, d:]) <= 1e-14 * norm(right[d:, d:]), (x, v)
+            assert norm(off[:d, d:]) <= 1e-14 * norm(right[d:, d:]), (x, v)
             assert np.abs(value - value.T)[d:, d:].max() <= 4 * EPS * np.abs(value[d:, d:]).max()
 
 
@@ -214,8 +215,9 @@ def test_exact_neuron_falls_at_its_rate():
 def test_gauss_newton_steps(damping, power):
     """Single steps from the doubles on the way to 1e-285, so that no amplification of a trajectory blurs the answer.
 
-    A row is moved to 1e-12 of its move and to the rounding of where it is: the mean row follows the differences, so
-    its move is a small difference of what cancels; that of the differences along the teacher falls below an ulp.
+    Each part is moved to 1e-12 of its move, to rounding of the gradient's terms, and of where it is: the mean row
+    follows the differences, so that its move is what terms of order θ² and θ³ leave when they cancel; differences
+    along the teacher, O(0.1), move by less than an ulp. What matters, the differences across, has no such allowance.
     """
     n, d, marks = 5, 4, [0.1, 1e-10, 1e-30, 1e-50, 1e-100, 1e-200, 1e-285]
     optimizer = ovp.optimizer("preconditioned-gradient-descent", damping=damping, power=power)
@@ -233,8 +235,10 @@ def test_gauss_newton_steps(damping, power):
             right = exact(x[0]) - move
             ratio = float(reference.loss(geometry(right)) / reference.loss(g))
             assert problem.loss(y)[0] / problem.loss(x)[0] == pytest.approx(ratio, rel=1e-13)
-            for part in np.s_[:1, :1], np.s_[:1, 1:], np.s_[1:, :1], np.s_[1:, 1:]:
-                assert norm(y[0][part] - right[part]) <= 1e-12 * norm(move[part]) + 4 * EPS * norm(x[0][part]), marks
+            for rows, (columns, size) in product(np.s_[:1, 1:], zip(np.s_[:1, 1:], terms(g), strict=True)):
+                part = rows, columns
+                slack = 1e-12 * norm(move[part]) + 1e-14 * size + 4 * EPS * norm(x[0][part])
+                assert norm(y[0][part] - right[part]) <= slack, (marks[0], part)
             assert norm(y[0][1:, 1:] - right[1:, 1:]) <= 1e-13 * norm(move[1:, 1:])
             marks.pop(0)
         x = y
@@ -242,7 +246,7 @@ def test_gauss_newton_steps(damping, power):
 
 
 @pytest.mark.parametrize("name", ["gradient-descent", "heavy-ball", "nesterov"])
-@pytest.mark.parametrize(("n", "seeds"), [(2, [0, 1]), (3, [0, 1]), (5, [0, 2])])
+@pytest.mark.parametrize(("n", "seeds"), [(2, [0, 1]), (3, [0, 1]), (5, [3, 5])])
 def test_the_same_run_in_either_coordinates(name, n, seeds):
     """1e-11: rounding of 1e-16 grows by 1/‖w‖ per pass near zero, and in w the loss is known to ε/√L ≈ 2e-11·√2."""
     problem, optimizer = ovp.problem("teacher-neuron", n=n, d=4), ovp.optimizer(name)
