@@ -36,9 +36,9 @@ def test_points_are_where_it_is_hard():
 
 
 def test_loss():
-    """1e-14 of itself: four ulps per pair, as r and small angles are made of relatively precise numbers."""
+    """4e-15 of itself: r and small angles are relatively precise, and what is summed cancels by little."""
     for x, _, problem, g in points():
-        assert abs(problem.loss(x) - reference.loss(g)) <= 1e-14 * reference.loss(g), x
+        assert abs(problem.loss(x) - reference.loss(g)) <= 4e-15 * reference.loss(g), x
 
 
 def terms(g):
@@ -58,13 +58,13 @@ def test_gradient():
     """The mean row and differences, along and across, each by itself: sizes range from θ to θ³.
 
     A rounding of the students is a relative error ε of the terms that are summed in them, and a row inherits it where
-    these cancel: in a valley ½r and the mean of the rest do. 2e-15 is nine ulps. Equal students stay so exactly.
+    these cancel: in a valley ½r and the mean of the rest do. 1e-15 is four or five ulps. Equal students stay equal.
     """
     for x, _, problem, g in points():
         grad, right = problem.grad(x), helmert(len(x)) @ reference.grad(g)
         for rows, (columns, size) in product(np.s_[:1, 1:], zip(np.s_[:1, 1:], terms(g), strict=True)):
             off, whole = norm(grad[rows, columns] - right[rows, columns]), norm(right[rows, columns])
-            assert off <= 2e-15 * (whole + size), (x, rows, columns)
+            assert off <= 1e-15 * (whole + size), (x, rows, columns)
         if not x[1:].any():
             assert not grad[1:].any()
             assert len(np.unique(to_students(1.0, x[None])[0], axis=0)) == 1
@@ -82,9 +82,10 @@ def test_observables():
 def test_matrix(matrix):
     """The block of the means, n/2, and that of the differences, O(θ), each in its own size: a solver divides by both.
 
-    What couples them is O(θ) at most, and may be as good as zero: it is measured by the differences. Rounding is a
-    relative ε of θ per pair. Entries of differences along the teacher are O(θ³), and known to ε of θ only, which is
-    why they are not measured by themselves: a solver makes moves of it that are below an ulp (see the steps below).
+    What couples them is O(θ) at most, and may be as good as zero: it is measured by the differences. Rounding is ε of
+    each angle; 2e-14 allows for points where students at −v/n differ by a hundredth, which makes ε of them 20 ε of
+    the angles between them. Entries of differences along the teacher are O(θ³), and known to ε of θ only, so they are
+    not measured by themselves: a solver makes moves of them that are below an ulp (see the steps below).
     """
     for x, v, problem, g in points():
         n, d = x.shape
@@ -94,8 +95,8 @@ def test_matrix(matrix):
         off = value - right
         assert norm(off[:d, :d]) <= 1e-14 * norm(right[:d, :d]), (x, v)
         if n > 1:
-            assert norm(off[d:, d:]) <= 1e-14 * norm(right[d:, d:]), (x, v)
-            assert norm(off[:d, d:]) <= 1e-14 * norm(right[d:, d:]), (x, v)
+            assert norm(off[d:, d:]) <= 2e-14 * norm(right[d:, d:]), (x, v)
+            assert norm(off[:d, d:]) <= 2e-14 * norm(right[d:, d:]), (x, v)
             assert np.abs(value - value.T)[d:, d:].max() <= 4 * EPS * np.abs(value[d:, d:]).max()
 
 
@@ -166,7 +167,7 @@ def test_gauss_newton_steps(damping, power):
 @pytest.mark.parametrize("name", ["gradient-descent", "heavy-ball", "nesterov"])
 @pytest.mark.parametrize(("n", "seeds"), [(2, [0, 1]), (3, [0, 1]), (5, [3, 5])])
 def test_the_same_run_in_either_coordinates(name, n, seeds):
-    """1e-11: rounding of 1e-16 grows by 1/‖w‖ per pass near zero, and in w the loss is known to ε/√L ≈ 2e-11·√2."""
+    """1e-11: in w, r is known to ε, and so a loss of 1e-10 to ε/√L = 2e-11 at the very worst; 2e-12 is seen."""
     problem, optimizer = ovp.problem("teacher-neuron", n=n, d=4), ovp.optimizer(name)
     plain = replace(optimizer, method=replace(optimizer.method, isometry_equivariant=False, rotation_equivariant=False))
     here, there = (ovp.run(problem, o, seeds=seeds, iterations=200) for o in (optimizer, plain))
