@@ -29,8 +29,8 @@ from bench_ovp.report.figures.explanation import (
     slug_pair,
     tabulate,
     thin,
-    write_power,
 )
+from bench_ovp.report.style import write_power
 from bench_ovp.report.tables import gather
 from bench_ovp.report.why import list_contenders, write_reasons
 

@@ -5,14 +5,16 @@ family of problems that differ in a parameter. Lightness differs along the ramp,
 colour blindness; markers repeat what colours say.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from .labels import clip, group_families, shorten
 
@@ -72,6 +74,7 @@ COOL = (BLUE, BLACK, SKY, GREEN)  # beside the warm ramp
 RAMPS = (("#F4B183", "#E0703C", "#B0324B", "#641A4E"), ("#9CD3B4", "#3FA58A", "#1F7088", "#17325E"))
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*", "p", "h")
 SLIM = "XP*"  # drawn larger, or they would vanish in their white edges
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DASHES: tuple[Any, ...] = ("-", (0, (1, 1)), (0, (3, 1, 1, 1)))
 
 LAWS = {
@@ -184,6 +187,32 @@ def place_legend(figure: Figure, handles: Sequence[Line2D], *, narrow: bool) -> 
     columns = -(-len(handles) // rows)
     figure.set_figheight(figure.get_figheight() + 0.15 * rows + 0.08)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def set_powers(axes: Axes, which: Literal["x", "y"], *, most: int, plain: bool = False) -> None:
+    """A logarithmic axis with at most about `most` powers of ten as plain text: mathtext is slow, and large in an SVG.
+
+    Args:
+        plain: whether those near 1 are plain numbers.
+    """
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(numticks=most))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: write_power(value, plain=plain)))
+    for each in (axes.get_shared_x_axes() if which == "x" else axes.get_shared_y_axes()).get_siblings(axes):
+        # one font that has all raised digits
+        each.tick_params(axis=which, labelfontfamily="DejaVu Sans", labelsize=6.5)
+
+
+def write_power(value: float, *, plain: bool = False) -> str:
+    """A power of ten: `10⁻³`; near 1 as a plain number, if wanted."""
+    if value <= 0.0:  # an axis down to the smallest of doubles
+        return "0"
+    exponent = round(math.log10(value))
+    if plain and -3 < exponent < 4:
+        return f"{value:g}"
+    return "10" + str(exponent).translate(RAISED)
 
 
 def make_empty(message: str) -> Figure:

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator
 
 from ..chart import Chart
-from ..style import COLUMN, DOUBLE, QUIET, make_empty, place_legend
+from ..style import COLUMN, DOUBLE, QUIET, make_empty, place_legend, set_powers
 from ..tables import TARGET, Tables
 
 CAPTION = (
@@ -65,9 +64,7 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
                       markeredgecolor="white", markeredgewidth=0.4)  # fmt: skip
             axes.plot(own["evaluations"][~done], y[~done], ">", color=look.color, markersize=3.6,
                       markerfacecolor="white", markeredgewidth=0.8)  # fmt: skip
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=6))
-        axes.xaxis.set_minor_locator(NullLocator())
+        set_powers(axes, "x", most=6)
         axes.set_ylim(len(problems) - 0.5, -0.5)
         axes.set_yticks(range(len(problems)), [tables.problems[problem].name for problem in problems])
         axes.tick_params(axis="y", length=0)
