@@ -64,6 +64,14 @@ def test_an_explanation_is_of_the_rate_that_is_decided(law):
         assert explain(T, CURVES[law]).rate.law == law
 
 
+def test_a_rate_that_is_known_is_not_sought_again(monkeypatch):
+    found = explain(T, CURVES["power"])
+    monkeypatch.setattr("bench_ovp.rates.explanation.decide", None)
+    again = explain(T, CURVES["power"], known=found.rate)
+    assert again.rate is found.rate
+    assert again.weighing.contenders == found.weighing.contenders
+
+
 @pytest.mark.parametrize("law", ["power", "exponential"])
 def test_the_mixture_reproduces_the_value(law):
     why = explain(T, CURVES[law] * np.exp(1e-3 * NOISE))

@@ -64,6 +64,7 @@ RC: dict[str, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
+    "text.hinting": "no_hinting",  # found by the default, for every letter, it costs more than the letter
     "svg.fonttype": "none",
     "svg.hashsalt": "bench-ovp",
     "path.simplify_threshold": 0.2,
