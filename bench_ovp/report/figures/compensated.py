@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..chart import Chart
 from ..labels import write_number
-from ..style import make_empty, make_panels, place_legend, set_powers
+from ..style import WITH_POWERS, make_empty, make_panels, place_legend, set_powers
 from ..tables import Tables, list_rows
 from .convergence import draw_band
 
@@ -82,7 +82,7 @@ def draw_compensated(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
         axes.set_ylim(late["low"].min() / 6, late["high"].max() * 6)
         axes.set_title(f"{tables.optimizers[optimizer].name}\n{name_exponents(panel)}")
         axes.set_xlabel(tables.time_axis(optimizer))
-        axes.set_ylabel(r"$L\,t^{p}$")
+        axes.set_ylabel("L tᵖ", style="italic", **WITH_POWERS)
     shown = [tables.problems[label].handle() for label in tables.problems if label in set(data["problem"])]
     place_legend(figure, shown, narrow=narrow)
     return figure

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..chart import Chart
 from ..findings import write_laws
 from ..labels import slug
-from ..style import INK, MARKERS, Look, make_panels, place_legend, say_empty, set_powers
+from ..style import INK, MARKERS, WITH_POWERS, Look, make_panels, place_legend, say_empty, set_powers
 from ..tables import Tables, list_rows
 
 GUIDE = Line2D([], [], color=INK, linestyle=(0, (5, 2.5)), linewidth=0.8, label="law by theory")
@@ -108,7 +108,7 @@ def draw_logarithm(axes: Axes, bands: dict[str, pd.DataFrame], tables: Tables, r
     if lowest:
         bottom, top = min([*lowest, *(-power for power in powers)]), axes.dataLim.y1
         axes.set_ylim(1.35 * bottom, min(top + 0.3, 1.0))
-    axes.set_ylabel(r"$\log_t\,L$")
+    axes.set_ylabel("logₜ L", **WITH_POWERS)
     axes.set_title("logarithm of the loss to base t")
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..chart import Chart
-from ..style import COLUMN, DOUBLE, QUIET, make_empty, place_legend, set_powers
+from ..style import COLUMN, DOUBLE, QUIET, WITH_POWERS, make_empty, place_legend, set_powers, write_power
 from ..tables import TARGET, Tables
 
 CAPTION = (
@@ -70,8 +70,8 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         exponent = np.log10(target)
-        named = f"$10^{{{exponent:.0f}}}$" if exponent == round(exponent) else f"{target:g}"
-        axes.set_title(f"loss below {named}")
+        named = write_power(target) if exponent == round(exponent) else f"{target:g}"
+        axes.set_title(f"loss below {named}", **WITH_POWERS)
     for axes in panels[-1:] if narrow else panels:
         axes.set_xlabel("evaluations")
     handles = [

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..chart import Chart, compact, drawing, render
 from ..labels import clip, slug
-from ..style import BLUE, COLUMN, DOUBLE, INK, LAWS, QUIET, RED, say_empty, set_powers, write_power
+from ..style import BLUE, COLUMN, DOUBLE, INK, LAWS, QUIET, RED, WITH_POWERS, say_empty, set_powers, write_power
 
 if TYPE_CHECKING:
     from ...rates.explanation import Explanation, Fit, Weighing
@@ -260,7 +260,7 @@ def draw_residuals(axes: Axes, weighing: Weighing | None) -> None:
     if not -3 <= exponent <= 4:  # on the axis it would lie over the title
         unit = 10.0**exponent
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:g}".replace("-", "−")))
-        axes.set_title(f"(c) left over by the fits, {write_power(unit)} %")
+        axes.set_title(f"(c) left over by the fits, {write_power(unit)} %", **WITH_POWERS)
 
 
 def draw_weights(axes: Axes, weighing: Weighing | None, write: Callable[[str], str]) -> None:
