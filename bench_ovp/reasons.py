@@ -130,7 +130,8 @@ def _explain(run: Run, rate: Rate, optimizer: Optimizer) -> Explanation | None:
 
     if not run.rows:
         return None
-    found = explain(run.rows["time"], run.rows["loss"], floor=run.resolution, rtol=optimizer.rtol)
+    known = rate if rate.evidence else None  # a law without evidence may be a plain fact of the run, not of its curve
+    found = explain(run.rows["time"], run.rows["loss"], floor=run.resolution, rtol=optimizer.rtol, known=known)
     if run.status == "diverged":  # known from the run, whatever its last finite losses look like
         return replace(found, rate=rate, weighing=None)
     return found

@@ -29,8 +29,8 @@ from bench_ovp.report.figures.explanation import (
     slug_pair,
     tabulate,
     thin,
-    write_power,
 )
+from bench_ovp.report.style import write_power
 from bench_ovp.report.tables import gather
 from bench_ovp.report.why import list_contenders, write_reasons
 
@@ -62,6 +62,14 @@ def test_an_explanation_is_of_the_rate_that_is_decided(law):
     assert explain(T, CURVES[law]).rate == fit_rate(T, CURVES[law])
     if law != "undecided":
         assert explain(T, CURVES[law]).rate.law == law
+
+
+def test_a_rate_that_is_known_is_not_sought_again(monkeypatch):
+    found = explain(T, CURVES["power"])
+    monkeypatch.setattr("bench_ovp.rates.explanation.decide", None)
+    again = explain(T, CURVES["power"], known=found.rate)
+    assert again.rate is found.rate
+    assert again.weighing.contenders == found.weighing.contenders
 
 
 @pytest.mark.parametrize("law", ["power", "exponential"])

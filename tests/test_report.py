@@ -17,9 +17,9 @@ from bench_ovp.report.labels import (
     count_decimals,
     name_together,
     parse_label,
-    set_math,
     shorten,
     slug,
+    split_power,
     write_interval,
     write_law,
 )
@@ -222,8 +222,10 @@ def test_numbers_of_an_interval_show_it():
 
 
 def test_formulas_in_figures():
-    assert set_math("t^−2.99") == "$t^{-2.99}$"
-    assert set_math("exp(−1.01 t)") == r"$e^{-1.01\,t}$"
+    assert split_power("t^−2.99") == ["t", "−2.99"]
+    assert split_power("exp(−1.01 t)") == ["e", "−1.01", "t"]
+    assert split_power("exp(−1.2·10^−5 t)")[1] == "−1.2·10⁻⁵"
+    assert split_power("stalled") == ["stalled"]
 
 
 def test_formulas_on_the_page():

@@ -130,16 +130,19 @@ class Explanation:
     weighing: Weighing | None
 
 
-def explain(time: ArrayLike, loss: ArrayLike, *, floor: float = 0.0, rtol: float = 0.0) -> Explanation:
+def explain(
+    time: ArrayLike, loss: ArrayLike, *, floor: float = 0.0, rtol: float = 0.0, known: Rate | None = None
+) -> Explanation:
     """The law of L(t) as `fit_rate` finds it, with all that speaks for and against it.
 
     Args:
         time, loss, floor, rtol: as for `fit_rate`.
+        known: what `fit_rate` found; it is asked, if None.
     Raises:
         ValueError: lengths differ, time does not increase, a loss is negative.
     """
     curve = read_curve(time, loss, floor, rtol)
-    rate = decide(curve)
+    rate = known or decide(curve)
     t, y = np.asarray(time, dtype=np.float64), np.asarray(loss, dtype=np.float64)
     late = t > 0
     weighing = None
@@ -155,7 +158,7 @@ def explain(time: ArrayLike, loss: ArrayLike, *, floor: float = 0.0, rtol: float
 def _weighing(rate: Rate, sample: Sample, average: Average, read: int) -> Weighing:
     fits = average.fits
     law = int(np.argmax(average.shares))
-    curves = _Curves(sample)
+    curves = _Curves(sample, average.columns)
     voters = _select(fits, fits.vote == law)
     return Weighing(
         np.exp(sample.s) * sample.time,
@@ -252,13 +255,13 @@ def _rival(fits: Fits, law: int, sample: Sample, curves: _Curves) -> Fit | None:
 
 
 class _Curves:
-    """Fits as curves over a sample; whitens it once."""
+    """Fits as curves over a sample, from the columns that were fitted; whitens it once."""
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: Sample, columns: Array) -> None:
         lib = library()
         values, slopes = np.empty((2, sample.u.size, lib.kind.size))
         evaluate(sample.u, lib.kind, lib.p, lib.q, values, slopes)
-        self.values, self.slopes = sample.block_means(values), sample.block_means(slopes)
+        self.values, self.slopes = columns, sample.block_means(slopes)
         self.rows = np.empty((sample.s.size, lib.kind.size + 1, LANES))
         whiten(np.column_stack([self.values, sample.y]), sample.sigma, sample.rho, TOLERANCES, self.rows)
         self.level = sample.log_loss

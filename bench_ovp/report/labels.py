@@ -100,6 +100,7 @@ def write_number(value: float, decimals: int) -> str:
     return f"{value:.{decimals}f}".replace("-", "−")
 
 
+RAISED = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WORDS = {
     "superexponential": "faster than exponential",
     "stalled": "stalled",
@@ -133,11 +134,21 @@ def write_interval(value: float, low: float, high: float) -> str:
     return f"{write_number(low, decimals)} to {write_number(high, decimals)}"
 
 
-def set_math(text: str) -> str:
-    """A written law as mathtext for a figure: `exp(−1.0 t)` becomes e to the −1.0 t."""
-    text = re.sub(r"exp\(−(.+?) t\)", r"$e^{-\1\\,t}$", text)
-    text = re.sub(r"\bt\^−([\d.]+)", r"$t^{-\1}$", text)
-    return re.sub(r"\b10\^−?(\d+)", lambda match: f"$10^{{{match[0][3:]}}}$", text)
+def split_power(law: str) -> list[str]:
+    """A written law in letters of one kind, the second of them raised: `exp(−1.0 t)` is e to the −1.0, and t.
+
+    One letter is a variable, more are not; a law that is no power stays whole.
+    """
+    found = re.fullmatch(r"(t)\^(−.+)|exp\((−.+) t\)", law)
+    if not found:
+        return [law]
+    pieces = [found[1], found[2]] if found[1] else ["e", found[3], "t"]
+    return [re.sub(r"\^(−?\d+)", lambda power: raise_digits(power[1]), piece) for piece in pieces]
+
+
+def raise_digits(text: str) -> str:
+    """An integer as raised letters: `⁻³`."""
+    return text.translate(RAISED)
 
 
 def clip(text: str, length: int = 44) -> str:

@@ -5,19 +5,28 @@ family of problems that differ in a parameter. Lightness differs along the ramp,
 colour blindness; markers repeat what colours say.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import seaborn as sns
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from .labels import clip, group_families, shorten
+from .labels import clip, group_families, raise_digits, shorten, split_power
 
 COLUMN, DOUBLE = 3.25, 6.75  # inches: one column and two columns of a journal
 INK, QUIET, GRID = "#1a1a1a", "#6b6b6b", "#e4e4e4"
+WITH_POWERS: dict[str, Any] = {
+    "fontfamily": "DejaVu Sans",
+    "fontsize": 7.2,
+}  # has all raised letters, and is wide
+RAISE, RAISED_BY = 0.7, 0.38  # size of an exponent, and how far it is raised, in sizes of its base
 
 RC: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -43,6 +52,8 @@ RC: dict[str, Any] = {
     "axes.labelcolor": INK,
     "axes.axisbelow": True,
     "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
     "grid.color": GRID,
     "grid.linewidth": 0.5,
     "text.color": INK,
@@ -60,6 +71,7 @@ RC: dict[str, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
+    "text.hinting": "no_hinting",  # found by the default, for every letter, it costs more than the letter
     "svg.fonttype": "none",
     "svg.hashsalt": "bench-ovp",
     "path.simplify_threshold": 0.2,
@@ -137,7 +149,7 @@ def assign_looks(labels: Sequence[str]) -> dict[str, Look]:
     colors: dict[str, str] = {}
     dashes: dict[str, Any] = {}
     for family, ramp in zip(ramped, RAMPS, strict=False):
-        shades = sns.blend_palette(ramp, len(family.members)).as_hex() if len(family.members) != 4 else ramp
+        shades = blend(ramp, len(family.members)) if len(family.members) != len(ramp) else ramp
         colors |= {member.text: shade for member, shade in zip(family.members, shades, strict=True)}
     for index, label in enumerate(label for label in labels if label not in colors):
         colors[label] = singles[index % len(singles)]
@@ -147,6 +159,12 @@ def assign_looks(labels: Sequence[str]) -> dict[str, Look]:
         label: Look(short[label], colors[label], MARKERS[index % len(MARKERS)], dashes.get(label, "-"))
         for index, label in enumerate(labels)
     }
+
+
+def blend(ramp: Sequence[str], count: int) -> list[str]:
+    """So many colours along a ramp, its ends among them."""
+    along = LinearSegmentedColormap.from_list("ramp", ramp)
+    return [to_hex(color) for color in along(np.linspace(0, 1, count))]
 
 
 def make_panels(
@@ -169,7 +187,6 @@ def make_panels(
     axes = figure.subplots(rows, columns, squeeze=False, **options).ravel()
     for spare in axes[count:]:
         spare.remove()
-    sns.despine(fig=figure)
     return figure, list(axes[:count])
 
 
@@ -184,6 +201,50 @@ def place_legend(figure: Figure, handles: Sequence[Line2D], *, narrow: bool) -> 
     columns = -(-len(handles) // rows)
     figure.set_figheight(figure.get_figheight() + 0.15 * rows + 0.08)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def set_powers(axes: Axes, which: Literal["x", "y"], *, most: int, plain: bool = False) -> None:
+    """A logarithmic axis with at most about `most` powers of ten as plain text: mathtext is slow, and large in an SVG.
+
+    Args:
+        plain: whether those near 1 are plain numbers.
+    """
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(numticks=most))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: write_power(value, plain=plain)))
+    for each in (axes.get_shared_x_axes() if which == "x" else axes.get_shared_y_axes()).get_siblings(axes):
+        each.tick_params(axis=which, labelfontfamily=WITH_POWERS["fontfamily"], labelsize=6.5)
+
+
+def write_power(value: float, *, plain: bool = False) -> str:
+    """A power of ten: `10⁻³`; near 1 as a plain number, if wanted."""
+    if value <= 0.0:  # an axis down to the smallest of doubles
+        return "0"
+    exponent = round(math.log10(value))
+    if plain and -3 < exponent < 4:
+        return f"{value:g}"
+    return f"10{raise_digits(str(exponent))}"
+
+
+def draw_formula(axes: Axes, x: float, y: float, law: str, *, size: float, ha: str, va: str, **style: Any) -> None:
+    """A written law with its exponent raised, of plain texts side by side: mathtext takes fifty times as long."""
+    pieces = split_power(law)
+    if len(pieces) == 1:
+        axes.text(x, y, law, fontsize=size, ha=ha, va=va, **style)
+        return
+    fonts = [FontProperties(size=size * (RAISE if place else 1.0), style="italic" if len(piece) == 1 else "normal")
+             for place, piece in enumerate(pieces)]  # fmt: skip
+    gap = 0.06 * size
+    widths = [text_to_path.get_text_width_height_descent(*each, ismath=False)[0] + gap
+              for each in zip(pieces, fonts, strict=True)]  # fmt: skip
+    right = -(sum(widths) - gap) * {"left": 0.0, "center": 0.5, "right": 1.0}[ha]
+    low = size * {"bottom": 0.15, "center": -0.42, "top": -0.9}[va]
+    for place, (piece, font, width) in enumerate(zip(pieces, fonts, widths, strict=True)):
+        offset = right, low + (RAISED_BY * size if place else 0.0)
+        axes.annotate(piece, (x, y), offset, textcoords="offset points", va="baseline", font=font, **style)
+        right += width
 
 
 def make_empty(message: str) -> Figure:

@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullLocator
 
 from ..chart import Chart
 from ..labels import write_number
-from ..style import make_empty, make_panels, place_legend
+from ..style import WITH_POWERS, make_empty, make_panels, place_legend, set_powers
 from ..tables import Tables, list_rows
 from .convergence import draw_band
 
@@ -77,18 +76,13 @@ def draw_compensated(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
         panel = data[data["optimizer"] == optimizer]
         for problem, band in panel.groupby("problem", sort=False):
             draw_band(axes, band, tables.problems[str(problem)])
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=6))
-        axes.xaxis.set_minor_locator(NullLocator())
+        set_powers(axes, "x", most=6)
+        set_powers(axes, "y", most=6)
         late = panel[panel["time"] >= np.sqrt(panel["time"].max())]
         axes.set_ylim(late["low"].min() / 6, late["high"].max() * 6)
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
-        axes.yaxis.set_major_formatter(LogFormatterMathtext())
-        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_title(f"{tables.optimizers[optimizer].name}\n{name_exponents(panel)}")
         axes.set_xlabel(tables.time_axis(optimizer))
-        axes.set_ylabel(r"$L\,t^{p}$")
+        axes.set_ylabel("L tᵖ", style="italic", **WITH_POWERS)
     shown = [tables.problems[label].handle() for label in tables.problems if label in set(data["problem"])]
     place_legend(figure, shown, narrow=narrow)
     return figure

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from ..chart import Chart
 from ..findings import Contrast, choose_contrast
-from ..labels import name_together, set_math, write_law
-from ..style import make_empty, make_panels, place_legend, say_empty
+from ..labels import name_together, write_law
+from ..style import draw_formula, make_empty, make_panels, place_legend, say_empty
 from ..tables import Tables
 from .convergence import GUIDE, draw_band, draw_guides, set_log_axes
 
@@ -71,7 +71,7 @@ def name_laws(left: Axes, right: Axes, bands: dict[str, pd.DataFrame], tables: T
         middle = np.sqrt(band["loss"].iloc[-1] * band["loss"].iloc[0])
         time = np.interp(-np.log(middle), -np.log(band["loss"]), band["time"])
         for axes, place in ((left, time / 1.35), (right, time - 0.04 * end)):
-            axes.text(place, middle, text, ha="right", va="top", fontsize=10, color=color)
+            draw_formula(axes, place, middle, text, ha="right", va="top", size=10, color=color)
     powers = [problem for problem in contrast.powers if problem in bands]
     if powers:
         text = write_measured(rows.loc[powers])
@@ -79,16 +79,16 @@ def name_laws(left: Axes, right: Axes, bands: dict[str, pd.DataFrame], tables: T
         tops = pd.concat([bands[problem] for problem in powers])
         time = np.sqrt(tops["time"].max())
         near = tops[tops["time"].between(time / 1.2, time * 1.2)]
-        left.text(time * 1.6, near["high"].max(), text, ha="left", va="bottom", fontsize=10, color=color)
+        draw_formula(left, time * 1.6, near["high"].max(), text, ha="left", va="bottom", size=10, color=color)
         late = tops[tops["time"].between(0.6 * end, end)]
         if len(late):
-            right.text(0.97 * end, late["low"].min() / 30, text, ha="right", va="top", fontsize=10, color=color)
+            draw_formula(right, 0.97 * end, late["low"].min() / 30, text, ha="right", va="top", size=10, color=color)
 
 
 def write_measured(rows: pd.DataFrame) -> str:
-    """The law of rows that share it, as mathtext."""
+    """The law of rows that share it."""
     middle = rows[["value", "low", "high"]].median()
-    return set_math(write_law(rows["law"].iloc[0], middle["value"], middle["low"], middle["high"]))
+    return write_law(rows["law"].iloc[0], middle["value"], middle["low"], middle["high"])
 
 
 def chart_contrast(tables: Tables) -> list[Chart]:

@@ -7,13 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ..chart import Chart
 from ..findings import write_laws
 from ..labels import slug
-from ..style import INK, MARKERS, Look, make_panels, place_legend, say_empty
+from ..style import INK, MARKERS, WITH_POWERS, Look, make_panels, place_legend, say_empty, set_powers
 from ..tables import Tables, list_rows
 
 GUIDE = Line2D([], [], color=INK, linestyle=(0, (5, 2.5)), linewidth=0.8, label="law by theory")
@@ -79,12 +79,8 @@ def draw_dashed(axes: Axes, t: FloatArray, loss: FloatArray) -> None:
 def set_log_axes(axes: Axes, *, x: bool = True) -> None:
     """Logarithmic axes with at most about six labelled powers of ten on each."""
     if x:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=7))
-        axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(numticks=8))
-    axes.yaxis.set_minor_locator(NullLocator())
+        set_powers(axes, "x", most=7)
+    set_powers(axes, "y", most=8)
 
 
 def draw_logarithm(axes: Axes, bands: dict[str, pd.DataFrame], tables: Tables, rows: pd.DataFrame) -> None:
@@ -107,14 +103,12 @@ def draw_logarithm(axes: Axes, bands: dict[str, pd.DataFrame], tables: Tables, r
         return
     for power in powers:
         axes.axhline(-power, color=INK, linestyle=GUIDE.get_linestyle(), linewidth=0.8, zorder=4)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(numticks=7))
-    axes.xaxis.set_minor_locator(NullLocator())
+    set_powers(axes, "x", most=7)
     axes.yaxis.set_major_locator(MaxNLocator(7))
     if lowest:
         bottom, top = min([*lowest, *(-power for power in powers)]), axes.dataLim.y1
         axes.set_ylim(1.35 * bottom, min(top + 0.3, 1.0))
-    axes.set_ylabel(r"$\log_t\,L$")
+    axes.set_ylabel("logₜ L", **WITH_POWERS)
     axes.set_title("logarithm of the loss to base t")
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator
 
 from ..chart import Chart
-from ..style import COLUMN, DOUBLE, QUIET, make_empty, place_legend
+from ..style import COLUMN, DOUBLE, QUIET, WITH_POWERS, make_empty, place_legend, set_powers, write_power
 from ..tables import TARGET, Tables
 
 CAPTION = (
@@ -51,7 +50,7 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
     figure = Figure(figsize=(COLUMN if narrow else DOUBLE, rows * (panel + 0.35) + 0.2), layout="constrained")
     panels = figure.subplots(rows, len(targets) // rows, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, target in zip(panels, targets, strict=True):
-        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.spines["left"].set_visible(False)
         for y in range(0, len(problems), 2):
             axes.axhspan(y - 0.5, y + 0.5, color="#f6f6f6", linewidth=0, zorder=0)
         part = data[data["target"] == target]
@@ -65,16 +64,14 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
                       markeredgecolor="white", markeredgewidth=0.4)  # fmt: skip
             axes.plot(own["evaluations"][~done], y[~done], ">", color=look.color, markersize=3.6,
                       markerfacecolor="white", markeredgewidth=0.8)  # fmt: skip
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=6))
-        axes.xaxis.set_minor_locator(NullLocator())
+        set_powers(axes, "x", most=6)
         axes.set_ylim(len(problems) - 0.5, -0.5)
         axes.set_yticks(range(len(problems)), [tables.problems[problem].name for problem in problems])
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         exponent = np.log10(target)
-        named = f"$10^{{{exponent:.0f}}}$" if exponent == round(exponent) else f"{target:g}"
-        axes.set_title(f"loss below {named}")
+        named = write_power(target) if exponent == round(exponent) else f"{target:g}"
+        axes.set_title(f"loss below {named}", **WITH_POWERS)
     for axes in panels[-1:] if narrow else panels:
         axes.set_xlabel("evaluations")
     handles = [

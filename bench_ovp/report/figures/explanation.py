@@ -7,21 +7,20 @@ import math
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from ..chart import Chart, compact, drawing, render
 from ..labels import clip, slug
-from ..style import BLUE, COLUMN, DOUBLE, INK, LAWS, QUIET, RED, say_empty
+from ..style import BLUE, COLUMN, DOUBLE, INK, LAWS, QUIET, RED, WITH_POWERS, say_empty, set_powers, write_power
 
 if TYPE_CHECKING:
     from ...rates.explanation import Explanation, Fit, Weighing
@@ -33,7 +32,6 @@ FIT: dict[str, Any] = {"color": BLUE, "linewidth": 1.5}
 RIVAL: dict[str, Any] = {"color": RED, "linewidth": 1.2, "linestyle": (0, (4, 1.6))}
 THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
 SHADE, GROUND, FAINT = "#eaf1f7", "#f4f4f2", "#b5b5b5"
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 KINDS = {"slope": "power", "rate": "exponential"}  # the law whose value is a local slope of that kind
 RAISE, SMALLER = 2.6, 0.72  # points that an exponent is raised by, and its size
 FloatArray = NDArray[np.float64]
@@ -152,7 +150,7 @@ def draw_loss(axes: Axes, why: Explanation) -> None:
     for places, color in ((unread, FAINT), (read, INK)):
         some = places[thin(places.size)]
         axes.plot(t[some], loss[some], "o", color=color, markersize=2.2, markeredgewidth=0, zorder=2)
-    axes.set_yscale("log")
+    set_powers(axes, "y", most=6)
     if read.size:
         bottom, top = loss[read].min(), loss[read].max()
         room = (top / bottom) ** 0.06 * 1.3
@@ -161,7 +159,6 @@ def draw_loss(axes: Axes, why: Explanation) -> None:
     if why.weighing:
         with np.errstate(under="ignore", over="ignore"):
             draw_fits(axes, why.weighing, lambda fit: np.exp(fit.log_loss))
-    set_powers(axes, "y")
     axes.set_title("(a) loss L")
 
 
@@ -171,26 +168,6 @@ def draw_errors(axes: Axes, x: FloatArray, y: FloatArray, half: FloatArray, colo
     bars = np.column_stack([y - half, y + half, gap]).ravel()
     axes.plot(np.column_stack([x, x, gap]).ravel(), bars, color=color, linewidth=0.6, zorder=2)
     axes.plot(x, y, "o", color=color, markersize=2.4, markeredgewidth=0, zorder=2)
-
-
-def set_powers(axes: Axes, which: Literal["x", "y"]) -> None:
-    """A logarithmic axis, its powers of ten as plain text: mathtext is slow, and large in an SVG."""
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: write_power(value, plain=which == "x")))
-    # one font that has all raised digits
-    axes.tick_params(axis=which, labelfontfamily="DejaVu Sans", labelsize=6.5)
-
-
-def write_power(value: float, *, plain: bool) -> str:
-    """A power of ten: `10⁻³`; near 1 as a plain number, if wanted."""
-    if value <= 0.0:  # an axis down to the smallest of doubles
-        return "0"
-    exponent = round(math.log10(value))
-    if plain and -3 < exponent < 4:
-        return f"{value:g}"
-    return "10" + str(exponent).translate(RAISED)
 
 
 def draw_fits(axes: Axes, weighing: Weighing, look: Callable[[Fit], FloatArray]) -> None:
@@ -283,7 +260,7 @@ def draw_residuals(axes: Axes, weighing: Weighing | None) -> None:
     if not -3 <= exponent <= 4:  # on the axis it would lie over the title
         unit = 10.0**exponent
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:g}".replace("-", "−")))
-        axes.set_title(f"(c) left over by the fits, {write_power(unit, plain=False)} %")
+        axes.set_title(f"(c) left over by the fits, {write_power(unit)} %", **WITH_POWERS)
 
 
 def draw_weights(axes: Axes, weighing: Weighing | None, write: Callable[[str], str]) -> None:
@@ -330,7 +307,6 @@ def draw_explanation(reasons: Reasons, narrow: bool, write: Callable[[str], str]
         hspace=0.42 if narrow else 0.36, wspace=0.2,
     )  # fmt: skip
     a, b, c, d = figure.subplots(*((4, 1) if narrow else (2, 2))).ravel()
-    sns.despine(fig=figure)
     why = reasons.explanation
     if why is None or not why.time.size:
         for axes in (a, b, c, d):
@@ -348,8 +324,7 @@ def draw_explanation(reasons: Reasons, narrow: bool, write: Callable[[str], str]
         if not axes.axison:
             continue
         if not linear:
-            axes.set_xscale("log")
-            set_powers(axes, "x")
+            set_powers(axes, "x", most=6, plain=True)
         else:
             axes.xaxis.set_major_locator(MaxNLocator(6))
         if math.isfinite(start + end):

@@ -12,11 +12,11 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarForm
 
 from ..chart import Chart
 from ..labels import count_decimals, write_number
-from ..style import COLUMN, DOUBLE, INK, QUIET, make_empty, place_legend
+from ..style import COLUMN, DOUBLE, INK, QUIET, WITH_POWERS, make_empty, place_legend
 from ..tables import Tables, list_rows
 
 LINE = 0.135  # inches per row
-KINDS = {"power": r"power laws: p of $t^{-p}$", "exponential": r"exponentials: c of $e^{-c\,t}$"}
+KINDS = {"power": "power laws: p of t⁻ᵖ", "exponential": "exponentials: c of e⁻ᶜᵗ"}
 CAPTION = (
     "Each dot is the law measured for one pair, the median over its seeds, with its 95 % interval; a "
     "vertical tick is the value that theory gives. Theory is met where the tick crosses the interval. "
@@ -54,7 +54,7 @@ def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, lines:
     else:
         axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5, steps=[1, 2, 5, 10]))
     axes.set_xlim(low, high)
-    axes.set_title(KINDS[law])
+    axes.set_title(KINDS[law], **WITH_POWERS)
 
 
 def choose_limits(rows: pd.DataFrame, law: str) -> tuple[float, float]:
@@ -115,7 +115,6 @@ def draw_laws(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
     else:
         panels = figure.subplots(1, len(kinds), squeeze=False).ravel()
     for axes, law, part, count in zip(panels, kinds, parts, counts, strict=True):
-        axes.spines[["top", "right"]].set_visible(False)
         draw_forest(axes, tables, part, law, count if stacked else max(counts), narrow)
     measured = Line2D([], [], color=QUIET, marker="o", linewidth=1.8, markersize=3.2, label="measured, 95 % interval")
     theory = Line2D([], [], color=INK, marker="|", linestyle="", markersize=8, label="theory")

@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from ..chart import Chart
-from ..labels import count_decimals, set_math, write_law, write_number
-from ..style import COLUMN, DOUBLE, INK, LAWS, brightness, make_empty, place_legend
+from ..labels import count_decimals, write_law, write_number
+from ..style import COLUMN, DOUBLE, INK, LAWS, brightness, draw_formula, make_empty, place_legend
 from ..tables import Tables, list_rows
 
 CAPTION = (
@@ -30,7 +30,7 @@ def write_tile(row: dict[str, Any], room: float) -> str:
         decimals = count_decimals(value, row["low"], row["high"])
         number = write_number(value, min(decimals, 3 if room > WIDE else 2))
         formula = f"t^−{number}" if law == "power" else f"exp(−{number} t)"
-        text = set_math(formula) if room > WIDE else number
+        text = formula if room > WIDE else number
     else:
         text = {"superexponential": "faster", "diverged": "diverges", "stalled": "stalls"}.get(law, "?")
     return text
@@ -62,7 +62,7 @@ def draw_overview(tables: Tables, narrow: bool) -> Figure:
             shared = row["share"] < 1 and law != "undecided"
             style: dict[str, Any] = {"ha": "center", "va": "center", "color": "white" if dark else INK}
             size = 9 if room > WIDE else 7
-            axes.text(x + 0.5, y + (0.36 if shared else 0.5), write_tile(row, room), fontsize=size, **style)
+            draw_formula(axes, x + 0.5, y + (0.36 if shared else 0.5), write_tile(row, room), size=size, **style)
             if shared:
                 axes.text(x + 0.5, y + 0.75, f"{row['share']:.0%}", fontsize=7, **style)
     axes.set_xlim(0, len(optimizers))
