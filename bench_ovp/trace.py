@@ -106,7 +106,7 @@ class Recorder:
             grad = self._problem.grad(w)
             observed = self._problem.observe(w)
             degenerate = self._problem.degenerate(w)
-            grad_norm = np.sqrt(np.sum(grad * grad, axis=(1, 2)))
+            grad_norm = np.hypot.reduce(grad.reshape(len(grad), -1), axis=1)  # squares would underflow
         columns = {
             "iteration": np.full(len(w), np.nan if self._tick is None else position),
             "time": np.full(len(w), position if self._tick is None else position * self._tick),

@@ -9,7 +9,7 @@ from .coordinates import deviations, rotate, to_students
 from .problems import EPSILON, Array, Neuron
 
 SMALLEST = 1e-290  # a loss in units of ‖v‖²: below it, squares and cubes of what it is made of underflow
-VANISHED = 4.0 * EPSILON  # ‖v‖: as precisely as a student is known
+VANISHED = 2.0**14 * EPSILON  # ‖v‖: a student is known to ε‖v‖, so by now its direction and the loss to some 1e-4
 
 
 class Deviating(Neuron):

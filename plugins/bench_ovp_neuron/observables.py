@@ -49,7 +49,8 @@ def observe(w, r):
     runs, n, d = w.shape
     out = np.zeros((runs, 6))
     for run in range(runs):
-        out[run, 1] = math.sqrt(np.sum(r[run] * r[run]))
+        for x in r[run]:
+            out[run, 1] = math.hypot(out[run, 1], x)  # squares would underflow
         out[run, 2] = -r[run, 0]
         out[run, 4] = np.inf
         for i in range(n):

@@ -30,8 +30,18 @@ def precondition(oracle, w, state, k, lr: Positive = 0.5, damping: Positive = 1.
     move = np.full_like(w, np.nan)
     usable = np.all(np.isfinite(matrix), axis=(1, 2))
     if usable.any():
-        move[usable] = np.linalg.solve(matrix[usable], grad[usable].reshape(-1, n * d, 1)).reshape(-1, n, d)
+        move[usable] = solve(matrix[usable], grad[usable].reshape(-1, n * d, 1)).reshape(-1, n, d)
     return w - lr * move, state
+
+
+def solve(matrices, vectors):
+    """Solutions (runs, n·d, 1); NaN for a run whose matrix is singular, which would refuse the whole batch."""
+    try:
+        return np.linalg.solve(matrices, vectors)
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.full_like(vectors, np.nan)
+        return np.concatenate([solve(matrices[k : k + 1], vectors[k : k + 1]) for k in range(len(matrices))])
 
 
 PRECONDITIONED_GRADIENT_DESCENT = StepMethod(
