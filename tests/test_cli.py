@@ -147,7 +147,15 @@ def test_show_tells_parameters_defaults_limits_theory_and_source(invoke):
         assert re.search(part, problem), part
     assert "source: Yehudai & Shamir (2020)" in problem
     optimizer = invoke("show", "heavy-ball").stdout
-    for part in ("beta", "0.9", "momentum", "Polyak (1964)", "lr·iteration", "plug-in: optimizers, of bench-ovp"):
+    for part in (
+        "beta",
+        "0.9",
+        "momentum",
+        "Polyak (1964)",
+        "lr·iteration",
+        "commutes with isometries",
+        "plug-in: optimizers, of bench-ovp",
+    ):
         assert part in optimizer, part
 
 
