@@ -317,9 +317,7 @@ def look_aside(oracle, w, state, k, lr: float = 0.1):
 
 RESHAPING = Optimizer(StepMethod("look-aside", look_aside, lambda w: (w,), isometry_equivariant=True))
 COMPILED = {**{name: ovp.optimizer(name) for name in STEPS}, "reshaping": RESHAPING}
-# numba's types let a Fortran array be reshaped, and its code refuses: the engine does not notice, and takes no C order.
-REFUSED = pytest.mark.xfail(raises=NotImplementedError, strict=True, reason="steps that reshape fail in Fortran order")
-KINDS = [*STEPS, pytest.param("reshaping", marks=REFUSED)]
+KINDS = [*STEPS, "reshaping"]
 
 
 @pytest.mark.parametrize("recentered", [False, True])

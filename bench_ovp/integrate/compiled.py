@@ -175,11 +175,12 @@ class CompiledEngine:
         self._charged = np.zeros(1, np.int64)
         self._oracle = make_oracle(kernels.constants, self._charged, kernels.loss, kernels.grad, kernels.loss_and_grad)
         self._values = tuple(optimizer.parameters.values())
+        w = np.repeat(w[:1], 2, axis=0)  # two: of one run, any order is C order
         init = optimizer.method.init
         state = () if init is None else tuple(np.array(part) for part in init(w.copy()))
         try:
             self._prepare(optimizer.method.step, "F", w, state)
-        except Exception as refusal:  # no step is taken: whatever is raised here, numba or a type of ours raised
+        except Exception as refusal:  # the step was taken in NumPy before: whatever is raised here, numba raised
             try:
                 self._prepare(optimizer.method.step, "C", w, state)
             except Exception:
@@ -189,7 +190,7 @@ class CompiledEngine:
     def _prepare(self, step: Any, order: str, w: Array, state: State) -> None:
         self._order = order
         self._walk = load_walk(step, order)
-        self._take(w, state, 0, 0, 0)
+        self._take(w, state, 0, 1, LARGEST)  # a step in earnest: some orders are refused only as the code runs
 
     def advance(
         self, oracle: Oracle, w: Array, state: State, first: int, count: int, budget: int
