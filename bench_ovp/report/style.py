@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -52,8 +52,6 @@ RC: dict[str, Any] = {
     "axes.labelcolor": INK,
     "axes.axisbelow": True,
     "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "grid.color": GRID,
     "grid.linewidth": 0.5,
     "text.color": INK,
@@ -149,7 +147,7 @@ def assign_looks(labels: Sequence[str]) -> dict[str, Look]:
     colors: dict[str, str] = {}
     dashes: dict[str, Any] = {}
     for family, ramp in zip(ramped, RAMPS, strict=False):
-        shades = blend(ramp, len(family.members)) if len(family.members) != len(ramp) else ramp
+        shades = sns.blend_palette(ramp, len(family.members)).as_hex() if len(family.members) != 4 else ramp
         colors |= {member.text: shade for member, shade in zip(family.members, shades, strict=True)}
     for index, label in enumerate(label for label in labels if label not in colors):
         colors[label] = singles[index % len(singles)]
@@ -159,12 +157,6 @@ def assign_looks(labels: Sequence[str]) -> dict[str, Look]:
         label: Look(short[label], colors[label], MARKERS[index % len(MARKERS)], dashes.get(label, "-"))
         for index, label in enumerate(labels)
     }
-
-
-def blend(ramp: Sequence[str], count: int) -> list[str]:
-    """So many colours along a ramp, its ends among them."""
-    along = LinearSegmentedColormap.from_list("ramp", ramp)
-    return [to_hex(color) for color in along(np.linspace(0, 1, count))]
 
 
 def make_panels(
@@ -187,6 +179,7 @@ def make_panels(
     axes = figure.subplots(rows, columns, squeeze=False, **options).ravel()
     for spare in axes[count:]:
         spare.remove()
+    sns.despine(fig=figure)
     return figure, list(axes[:count])
 
 

@@ -50,7 +50,7 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
     figure = Figure(figsize=(COLUMN if narrow else DOUBLE, rows * (panel + 0.35) + 0.2), layout="constrained")
     panels = figure.subplots(rows, len(targets) // rows, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, target in zip(panels, targets, strict=True):
-        axes.spines["left"].set_visible(False)
+        axes.spines[["top", "right", "left"]].set_visible(False)
         for y in range(0, len(problems), 2):
             axes.axhspan(y - 0.5, y + 0.5, color="#f6f6f6", linewidth=0, zorder=0)
         part = data[data["target"] == target]

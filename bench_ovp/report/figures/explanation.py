@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -307,6 +308,7 @@ def draw_explanation(reasons: Reasons, narrow: bool, write: Callable[[str], str]
         hspace=0.42 if narrow else 0.36, wspace=0.2,
     )  # fmt: skip
     a, b, c, d = figure.subplots(*((4, 1) if narrow else (2, 2))).ravel()
+    sns.despine(fig=figure)
     why = reasons.explanation
     if why is None or not why.time.size:
         for axes in (a, b, c, d):

@@ -115,6 +115,7 @@ def draw_laws(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
     else:
         panels = figure.subplots(1, len(kinds), squeeze=False).ravel()
     for axes, law, part, count in zip(panels, kinds, parts, counts, strict=True):
+        axes.spines[["top", "right"]].set_visible(False)
         draw_forest(axes, tables, part, law, count if stacked else max(counts), narrow)
     measured = Line2D([], [], color=QUIET, marker="o", linewidth=1.8, markersize=3.2, label="measured, 95 % interval")
     theory = Line2D([], [], color=INK, marker="|", linestyle="", markersize=8, label="theory")
