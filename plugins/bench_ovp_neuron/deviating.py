@@ -29,6 +29,9 @@ class Deviating(Neuron):
         """Relative precision ends where numbers do."""
         return SMALLEST * self.teacher_norm**2
 
+    def recenter(self, w: Array) -> None:
+        """It is so already."""
+
     def observe(self, x: Array) -> dict[str, Array]:
         """As for students; ‖r‖ and H as precise as r is stored."""
         from .observables import NAMES, observe

@@ -50,11 +50,13 @@ def flow(oracle, w, checkpoints, rtol: Positive = 1e-5):
 
     for target in checkpoints.positions:
         if implicit is None:
-            reach = min(np.linalg.norm(grad(at)) * (target - t), np.linalg.norm(at))
-            solver, steps = DOP853(velocity, t, at, target, rtol=100.0 * EPSILON, atol=tolerance * reach), 0
+            atol, steps = tolerance * reach(grad(at), at, target - t), 0
+            solver = DOP853(velocity, t, at, target, rtol=100.0 * EPSILON, atol=atol)
             while solver.status == "running" and steps < PATIENCE:
                 solver.step()
                 steps += 1
+                left = max(target - solver.t, solver.step_size)
+                solver.atol = tolerance * reach(solver.f, solver.y, left)
             at, t = solver.y, solver.t
             if t < target and not is_kink(grad(solver.y_old), grad(at)):
                 implicit = LogTime(grad, hessian, at, t, tolerance, shape)
@@ -62,15 +64,21 @@ def flow(oracle, w, checkpoints, rtol: Positive = 1e-5):
             at, t = implicit.reach(target)
         if t < target:
             # A student hovers at zero, where ∇L jumps: no order of accuracy is left to gain there.
-            implicit, coarse = None, HOVER_TOLERANCE * float(np.linalg.norm(at))
+            implicit, coarse = None, HOVER_TOLERANCE * np.linalg.norm(at)
             solver = DOP853(velocity, t, at, target, rtol=HOVER_TOLERANCE, atol=coarse)
             while solver.status == "running":
                 solver.step()
+                solver.atol = HOVER_TOLERANCE * np.linalg.norm(solver.y)
             at, t = solver.y, solver.t
         if t < target:
             return f"the solver failed at t = {t:g}: steps became too small"
         checkpoints.record(target, at.reshape(shape))
     return None
+
+
+def reach(grad, x, duration):
+    """How far x still goes in `duration`, and no further than to 0."""
+    return min(np.linalg.norm(grad) * duration, np.linalg.norm(x))
 
 
 def is_kink(before, after):
