@@ -10,7 +10,8 @@ from bench_ovp.parameters import Positive
 EPSILON = float(np.finfo(np.float64).eps)
 PATIENCE = 50  # explicit steps in one stretch after which something limits them, stiffness or a kink
 KINK = 0.1  # relative change of ∇L within the last of them, if it is a kink
-EFFORT = 200  # implicit steps in one stretch after which it is not stiffness that makes steps short
+EFFORT = 50  # implicit steps in one stretch after which a kink is looked for at each
+LIMIT = 5000  # implicit steps in one stretch, at most
 SAFETY = 1e-2  # the solvers' tolerance of a step, in units of what is asked of the loss
 NOISE = 64.0 * EPSILON  # of ∇L, which is a sum over students
 NEWTON_TOLERANCE = 0.01
@@ -62,6 +63,8 @@ def flow(oracle, w, checkpoints, rtol: Positive = 1e-5):
                 implicit = LogTime(grad, hessian, at, t, tolerance, shape)
         if implicit is not None:
             at, t = implicit.reach(target)
+            if t < target and not implicit.kink:
+                return f"the solver makes no headway at t = {t:g}"
         if t < target:
             # A student hovers at zero, where ∇L jumps: no order of accuracy is left to gain there.
             implicit, coarse = None, HOVER_TOLERANCE * np.linalg.norm(at)
@@ -110,7 +113,8 @@ class LogTime:
         def jacobian(s, x):
             return -np.exp(s) * hessian(x)
 
-        atol = still_to_go(grad(x), x, t, tolerance, shape)
+        self._slope, self.kink = grad(x), False
+        atol = still_to_go(self._slope, x, t, tolerance, shape)
         self._solver = BDF(
             velocity, np.log(t), x, np.inf, rtol=100.0 * EPSILON, atol=atol, jac=jacobian, first_step=1e-3
         )
@@ -122,10 +126,11 @@ class LogTime:
         while solver.t < np.log(target):
             solver.step()
             steps += 1
-            if solver.status == "failed" or steps > EFFORT:
+            before, self._slope = self._slope, self._grad(solver.y)
+            self.kink = steps > EFFORT and is_kink(before, self._slope)
+            if self.kink or solver.status == "failed" or steps > LIMIT:
                 return solver.y, float(np.exp(solver.t))
-            time = np.exp(solver.t)
-            solver.atol = still_to_go(self._grad(solver.y), solver.y, time, self._tolerance, self._shape)
+            solver.atol = still_to_go(self._slope, solver.y, np.exp(solver.t), self._tolerance, self._shape)
         return solver.dense_output()(np.log(target)), target
 
 
