@@ -28,6 +28,8 @@ from numba.extending import overload, overload_method
 from ..optimizers import Optimizer, StepMethod
 from ..oracle import Oracle
 from ..problems import Array, Kernels
+from . import elementwise
+from .elementwise import one_loop
 
 LONGEST_REASON = 120
 LARGEST = 2**62
@@ -190,7 +192,8 @@ class CompiledEngine:
     def _prepare(self, step: Any, order: str, w: Array, state: State) -> None:
         self._order = order
         self._walk = load_walk(step, order)
-        self._take(w, state, 0, 1, LARGEST)  # a step in earnest: some orders are refused only as the code runs
+        with one_loop():
+            self._take(w, state, 0, 1, LARGEST)  # a step in earnest: some orders are refused only as the code runs
 
     def advance(
         self, oracle: Oracle, w: Array, state: State, first: int, count: int, budget: int
@@ -304,7 +307,7 @@ def _walk_file(step: Any, order: str) -> Path | None:
         source = Path(inspect.getfile(step)).read_bytes()
         folder = user_cache_path("bench-ovp", ensure_exists=True)
         identity = f"{step.__module__} {step.__qualname__} {order} {numba.__version__} {WALK}".encode()
-        here = Path(__file__).read_bytes()
+        here = Path(__file__).read_bytes() + Path(elementwise.__file__).read_bytes()
         file = folder / f"walk_{hashlib.sha256(identity + here + source).hexdigest()[:16]}.py"
         if not file.exists():
             file.write_text(WALK)
