@@ -14,6 +14,7 @@ from .task import Missing, Task
 FOLDER = Path(__file__).resolve().parent.parent
 Group = tuple[Task, ...]
 FEWEST, MOST = 4, 10_000_000  # steps
+LONG = 10  # times as many steps, where two horizons are compared: a start in 100,000 dimensions varies by a second
 
 
 class Worker:
@@ -84,7 +85,7 @@ class Peers:
         """Seconds per run and step."""
         worker = self.worker(task.peer)
         if task.slope:
-            return (worker.seconds(task, 3 * steps) - worker.seconds(task, steps)) / (2 * steps * task.runs)
+            return (worker.seconds(task, (1 + LONG) * steps) - worker.seconds(task, steps)) / (LONG * steps * task.runs)
         return worker.seconds(task, steps) / (steps * task.runs)
 
     def close(self) -> None:
