@@ -280,6 +280,7 @@ def _describe_finished(finished: Finished) -> str:
     from .listing import ranking_table
 
     lines = [ranking_table(finished.ranking)]
+    lines += finished.damaged
     if finished.missing:
         lines.append(f"partial: {len(finished.missing)} cells are not finished, such as {finished.missing[0]}")
     if finished.unsound:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
-from .executors import count_jobs, kill, open_executor
+from .errors import InputError
+from .executors import Pool, count_jobs, open_pool
 from .guard import read_deaths
-from .plan import Cell, list_tasks, revive_all, weight
+from .keys import Definition, define_optimizer, define_problem, describe_host, digest_definition
+from .optimizers import Optimizer
+from .plan import Cell, go_on, list_tasks, passes, revive_all, weight
+from .problems import Problem
 from .registry import Registry
 from .store import Outcome, Store
-from .work import blame, describe_death, describe_failure, do, fail, find_suspects, name_task
+from .trace import UNFINISHED
+from .work import blame, describe_failure, do, fail, fail_dead, find_suspects, name_task
 
 TASKS_AHEAD = 2  # per worker: enough to keep it busy, few enough that Ctrl-C loses little
 MOMENT = 0.5  # seconds
+ATTEMPTS = 3  # of a task that dies alone and without a word: somebody else may have killed it
 COMPILING = "compiling"  # under which the store notes seconds of all workers together
 WORTH_TELLING = 1.0
 KILLED = "its worker process was killed or crashed"
@@ -41,14 +47,17 @@ class Progress(Protocol):
         """Something the user should know."""
 
 
+Broken = dict[tuple[str, int, str], Outcome]  # by key, seed and limits
+
+
 def run_missing(
     cells: Sequence[Cell],
     store: Store,
     registry: Registry,
     progress: Progress,
     jobs: int | None = None,
-    executor: str = "process",
-) -> dict[tuple[str, int, str], Outcome]:
+    executor: str | Executor = "process",
+) -> Broken:
     """Run what `store` lacks and store it; return the failed runs, which are not stored.
 
     Args:
@@ -57,49 +66,116 @@ def run_missing(
         registry: of the plug-ins.
         progress: is told what happens.
         jobs, executor: see `executors`.
-    Returns:
-        Failed outcomes by (key, seed, limits).
     """
-    tasks: list[tuple[float, Cell]] = []
-    remaining: dict[str, int] = {}
-    lacking = [part for cell in cells if (part := _leave_out(cell, store.finished(cell))).seeds]
-    for cell, pair in zip(lacking, revive_all(lacking, registry), strict=True):
-        parts = list(list_tasks(cell, registry))
-        remaining[cell.label] = len(parts)
-        tasks += [(weight(part, *pair), part) for part in parts]
     for line in store.damaged:
-        progress.noted(f"the stored run of {line} is damaged and will be computed again")
-    tasks.sort(key=lambda entry: -entry[0])  # the longest first: none is left alone at the end
-    progress.begin(len(cells), len(cells) - len(remaining), sum(cost for cost, _ in tasks))
-    broken: dict[tuple[str, int, str], Outcome] = {}
-    if not tasks:
-        return broken
-    costs = {id(task): cost for cost, task in tasks}
-    # Closed by name: after Ctrl-C, an open stream would keep its workers for as long as the traceback lives.
-    told: set[str] = set()
-    compiling = 0.0
-    workers = min(count_jobs(jobs), len(tasks))
-    with closing(_stream([task for _, task in tasks], workers, executor, registry, progress)) as stream:
-        for result in stream:
-            if result is None:
-                store.commit()
-                continue
-            task, outcomes = result
-            store.save(task, outcomes)
-            for outcome in outcomes:
-                compiling += outcome.compiling
-                if outcome.run.status == "failed":
-                    broken[task.key, outcome.run.seed, task.limits] = outcome
-            for line in _list_incidents(task, outcomes, registry):
-                if line not in told:
-                    told.add(line)
-                    progress.noted(line)
-            remaining[task.label] -= 1
-            progress.advanced(task.label, costs[id(task)], remaining[task.label] == 0)
-    if compiling >= WORTH_TELLING:
-        progress.noted(f"{compiling:.0f} s of this went into compiling, once on this machine")
-    store.note(COMPILING, compiling + (store.recall(COMPILING) or 0.0))
-    return broken
+        progress.noted(line)
+    lacking = [part for cell in cells if (part := _leave_out(cell, store.finished(cell))).seeds]
+    work = Work(store, registry, progress)
+    for cell, pair in zip(lacking, revive_all(lacking, registry), strict=True):
+        work.add(cell, *pair)
+    progress.begin(len(cells), len(cells) - work.unfinished, work.weight)
+    if work.queue:
+        workers = min(count_jobs(jobs), len(work.queue))
+        work.run(workers, executor)
+    store.commit()
+    return work.broken
+
+
+class Work:
+    """The tasks of a suite, from the queue to the store.
+
+    Args:
+        store: of its results.
+        registry: of the plug-ins.
+        progress: is told what happens.
+    """
+
+    def __init__(self, store: Store, registry: Registry, progress: Progress) -> None:
+        self.queue: deque[Cell] = deque()
+        self.broken: Broken = {}
+        self._store, self._registry, self._progress = store, registry, progress
+        self._parts: Counter[str] = Counter()  # tasks that are left, by the label of their cell
+        self._costs: dict[int, float] = {}
+        self._pairs: dict[str, tuple[Problem, Optimizer]] = {}
+        self._defined: dict[str, str] = {}
+        self._compiling = 0.0
+        self._told: set[str] = set()
+
+    @property
+    def unfinished(self) -> int:
+        """How many cells have tasks left."""
+        return sum(count > 0 for count in self._parts.values())
+
+    @property
+    def weight(self) -> float:
+        """The cost of all that is left."""
+        return sum(self._costs.values())
+
+    def add(self, cell: Cell, problem: Problem, optimizer: Optimizer) -> None:
+        """Take in the runs of a cell, but for those that a shorter run has brought to their end."""
+        self._define(cell, problem, optimizer)
+        earlier = self._store.find_earlier(cell, lambda place, spent: passes(cell, optimizer, place, spent))
+        ended = [seed for seed, stored in earlier.items() if not stored.run.state and stored.rate is not None]
+        self._store.save(cell, [Outcome(*earlier[seed]) for seed in ended])  # type: ignore[arg-type]
+        cell = _leave_out(cell, set(ended))
+        going = {seed: stored.run for seed, stored in earlier.items() if stored.run.state}
+        self._pairs[cell.label] = problem, optimizer
+        for task in list_tasks(cell, self._registry, going):
+            self._put(task)
+
+    def run(self, workers: int, executor: str | Executor) -> None:
+        """Do all tasks, the longest first: none is left alone at the end."""
+        self.queue = deque(sorted(self.queue, key=lambda task: -self._costs[id(task)]))
+        # Closed by name: after Ctrl-C, an open stream would keep its workers for as long as the traceback lives.
+        with closing(_stream(self.queue, workers, executor, self._registry, self._progress)) as stream:
+            for result in stream:
+                if result is None:
+                    self._store.commit()
+                else:
+                    self._settle(*result)
+        if self._compiling >= WORTH_TELLING:
+            self._progress.noted(f"{self._compiling:.0f} s of this went into compiling, once on this machine")
+        self._store.note(COMPILING, self._compiling + (self._store.recall(COMPILING) or 0.0))
+
+    def _put(self, task: Cell) -> None:
+        self._costs[id(task)] = weight(task, *self._pairs[task.label])
+        self._parts[task.label] += 1
+        self.queue.append(task)
+
+    def _settle(self, task: Cell, outcomes: list[Outcome]) -> None:
+        self._store.save(task, outcomes)
+        unfinished = [outcome.run for outcome in outcomes if outcome.run.status == UNFINISHED]
+        if unfinished:
+            self._put(go_on(task, unfinished))
+            self.queue.rotate(1)  # to the front: it was among the longest
+        for outcome in outcomes:
+            self._compiling += outcome.compiling
+            if outcome.run.status == "failed":
+                self.broken[task.key, outcome.run.seed, task.limits] = outcome
+        for line in _list_incidents(task, outcomes, self._registry):
+            if line not in self._told:
+                self._told.add(line)
+                self._progress.noted(line)
+        self._parts[task.label] -= 1
+        cost = self._costs.pop(id(task)) - (self._costs[id(self.queue[0])] if unfinished else 0.0)
+        self._progress.advanced(task.label, cost, self._parts[task.label] == 0)
+
+    def _define(self, cell: Cell, problem: Problem, optimizer: Optimizer) -> None:
+        """Keep beside the runs what their key stands for."""
+        sides = (
+            self._keep(cell.problem_label, lambda: define_problem(problem)),
+            self._keep(cell.optimizer_label, lambda: define_optimizer(optimizer)),
+            self._keep("", describe_host),
+        )
+        self._store.define(cell.key, {"label": cell.label, "sides": sides, "per_decade": cell.per_decade})
+
+    def _keep(self, label: str, define: Callable[[], Definition]) -> str:
+        """Store a definition, and tell its digest."""
+        if label not in self._defined:
+            definition = define()
+            self._defined[label] = digest_definition(definition)
+            self._store.define(self._defined[label], definition)
+        return self._defined[label]
 
 
 def _leave_out(cell: Cell, seeds: set[int]) -> Cell:
@@ -120,24 +196,25 @@ Result = tuple[Cell, list[Outcome]]
 
 
 def _stream(
-    tasks: Sequence[Cell], jobs: int, name: str, registry: Registry, progress: Progress
+    queue: deque[Cell], jobs: int, name: str | Executor, registry: Registry, progress: Progress
 ) -> Generator[Result | None]:
-    """Outcomes of tasks as they end, and None where a moment passed without one.
+    """Outcomes of tasks as they end, and None where a moment passed without one; `queue` may grow meanwhile.
 
-    A crash of a worker breaks the pool, and it is opened anew. A worker that left last words is known to have died
-    of its task. Where none did, every task that was under way is tried again alone, so that the one that kills its
-    worker is the one that fails.
+    A crash of a worker breaks a pool of processes, and it is opened anew. A worker that left last words is known to
+    have died of its task. Where none did, every task that was under way is tried again alone, so that the one that
+    kills its worker time and again is the one that fails.
     """
-    queue = deque(tasks)
     suspects: deque[Cell] = deque()
+    deaths: Counter[int] = Counter()  # by task, alone and without a word
     while queue or suspects:
         with tempfile.TemporaryDirectory(prefix="bench-ovp-") as folder:
-            pool = open_executor(name, jobs, Path(folder))
+            pool = open_pool(name, jobs, Path(folder))
             running: dict[Future[list[Outcome]], Cell] = {}
-            ahead = 1 if suspects else jobs * TASKS_AHEAD
+            alone = bool(suspects)
             try:
                 while queue or suspects or running:
-                    crashed = not _fill(pool, running, suspects or queue, 1 if suspects else ahead, progress)
+                    ahead = 1 if alone else pool.workers * TASKS_AHEAD
+                    crashed = not _fill(pool, running, suspects or queue, ahead, progress)
                     ended, _ = wait(running, MOMENT, return_when=FIRST_COMPLETED)
                     if not (ended or crashed):
                         yield None
@@ -150,13 +227,21 @@ def _stream(
                         elif isinstance(error, BrokenProcessPool):
                             crashed = True
                             victims.append(task)
+                        elif pool.keeps and type(error).__name__ in LOST and deaths[id(task)] + 1 < ATTEMPTS:
+                            deaths[id(task)] += 1
+                            queue.appendleft(task)
                         else:  # what `do` cannot catch: an outcome that cannot be sent
                             yield task, fail(task, describe_failure(error, task, registry))
+                    if crashed and isinstance(name, Executor):
+                        raise InputError("the executor that was given broke down; finished runs are kept")
                     if crashed:
                         victims += running.values()
                         dead = list(_find_dead(victims, Path(folder), registry))
-                        if not dead and ahead == 1 and len(victims) == 1:
-                            dead = [(victims[0], fail(victims[0], f"{KILLED}, {blame(victims[0], registry)}"))]
+                        if not dead and alone and len(victims) == 1:
+                            [victim] = victims
+                            deaths[id(victim)] += 1
+                            if deaths[id(victim)] >= ATTEMPTS:
+                                dead = [(victim, fail(victim, f"{KILLED}, {blame(victim, registry)}"))]
                         yield from dead
                         spared = [task for task in victims if all(task is not culprit for culprit, _ in dead)]
                         if dead:
@@ -165,10 +250,13 @@ def _stream(
                             suspects += spared
                             progress.noted("a worker process died; the tasks under way are tried again, one at a time")
                         break
-                    if ahead == 1 and not suspects and not running:
+                    if alone and not suspects and not running:
                         break  # the suspects are through: full width again
             finally:
-                kill(pool) if running else pool.shutdown()
+                pool.close(now=bool(running))
+
+
+LOST = {"KilledWorker", "CancelledError", "FutureCancelledError"}  # how dask says that a task's workers died
 
 
 def _find_dead(victims: Iterable[Cell], folder: Path, registry: Registry) -> Generator[Result]:
@@ -176,12 +264,11 @@ def _find_dead(victims: Iterable[Cell], folder: Path, registry: Registry) -> Gen
     deaths = {death.task: death for death in read_deaths(folder)}
     for task in victims:
         if death := deaths.get(name_task(task)):
-            status = "timeout" if death.timed_out else "failed"
-            yield task, fail(task, describe_death(death, task, registry), status)
+            yield task, fail_dead(death, task, registry)
 
 
 def _fill(
-    pool: Executor,
+    pool: Pool,
     running: dict[Future[list[Outcome]], Cell],
     queue: deque[Cell],
     most: int,

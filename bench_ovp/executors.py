@@ -1,7 +1,8 @@
-"""Where tasks run, by name: in this process, in processes of this machine, or on a dask cluster."""
+"""Where tasks run: in this process, in processes of this machine, on a dask cluster, or wherever an executor leads."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import multiprocessing
 import os
@@ -19,6 +20,36 @@ from .guard import share_memory
 from .work import prepare_worker
 
 NAMES = "process, serial, dask, dask://HOST:PORT"
+DEATHS = 10  # of workers, before our own dask cluster gives a task up: each of them may have been killed by chance
+
+
+class Pool:
+    """An executor with its workers.
+
+    Args:
+        executor: takes tasks.
+        count: how many workers there are now.
+        shut: ends what was opened for it; told whether to do so at once, whatever runs.
+        keeps: whether a dead worker breaks nothing but its own task.
+    """
+
+    def __init__(
+        self, executor: Executor, count: Callable[[], int], shut: Callable[[bool], None], keeps: bool = False
+    ) -> None:
+        self._executor, self._count, self._shut, self.keeps = executor, count, shut, keeps
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Have a worker call `function`."""
+        return self._executor.submit(function, *args)
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are now, at least one."""
+        return max(1, self._count())
+
+    def close(self, now: bool) -> None:
+        """End it, waiting for what runs unless it must be `now`."""
+        self._shut(now)
 
 
 class SerialExecutor(Executor):
@@ -41,6 +72,11 @@ class WorkerPool(ProcessPoolExecutor):
         """Schedule `fn`; the first call starts the workers."""
         with _apart():
             return super().submit(fn, *args, **kwargs)
+
+    def kill(self) -> None:
+        """End all workers, whatever they do."""
+        for process in list((self._processes or {}).values()):  # no public way before Python 3.14
+            process.kill()
 
 
 @contextmanager
@@ -68,12 +104,14 @@ def count_jobs(jobs: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_name(name: str) -> None:
+def check_name(name: str | Executor) -> None:
     """Refuse the name of an executor that cannot be opened, before anything is written.
 
     Errors:
         InputError: an unknown name, or dask is asked for and absent.
     """
+    if isinstance(name, Executor):
+        return
     if name == "dask" or name.startswith("dask://"):
         if importlib.util.find_spec("dask") is None or importlib.util.find_spec("distributed") is None:
             raise InputError('--executor dask needs dask; install it with: pip install "bench-ovp[dask]"')
@@ -81,41 +119,61 @@ def check_name(name: str) -> None:
         raise InputError(f"--executor {name}: unknown; known: {NAMES}")
 
 
-def open_executor(name: str, jobs: int, folder: Path) -> Executor:
-    """An executor by name.
+def open_pool(name: str | Executor, jobs: int, folder: Path) -> Pool:
+    """Workers by the name of their executor, or behind one that the caller has.
 
     Args:
-        name: one of NAMES.
-        jobs: number of workers, where we start them.
+        name: one of NAMES, or an executor, which stays open.
+        jobs: number of workers, where we start them; elsewhere, how many tasks may run at a time.
         folder: where worker processes note what they are at; see `guard`.
     Errors:
-        InputError: an unknown name, or dask is asked for and absent.
+        InputError: an unknown name, dask is asked for and absent, or no cluster answers.
     """
     check_name(name)
+    if isinstance(name, Executor):
+        return Pool(name, lambda: jobs, lambda now: None)
     if name == "serial":
-        return SerialExecutor()
+        return Pool(SerialExecutor(), lambda: 1, lambda now: None)
     if name == "process":
         # Spawned, not forked: a fork copies the locks of libraries that run threads.
         context = multiprocessing.get_context("spawn")
         bounds = (folder, share_memory(jobs))
-        return WorkerPool(jobs, mp_context=context, initializer=prepare_worker, initargs=bounds)
-    return _open_dask(name.removeprefix("dask").removeprefix("://"), jobs)
+        workers = WorkerPool(jobs, mp_context=context, initializer=prepare_worker, initargs=bounds)
+
+        def shut(now: bool) -> None:
+            if now:
+                workers.kill()
+            workers.shutdown(wait=not now, cancel_futures=now)
+
+        return Pool(workers, lambda: jobs, shut)
+    return _open_dask(name.removeprefix("dask").removeprefix("://"), jobs, folder.name)
 
 
-def kill(executor: Executor) -> None:
-    """End an executor now, with whatever its workers are doing."""
-    if isinstance(executor, ProcessPoolExecutor):
-        for process in list((executor._processes or {}).values()):  # no public way before Python 3.14
-            process.kill()
-    executor.shutdown(wait=False, cancel_futures=True)
-
-
-def _open_dask(address: str, jobs: int) -> Executor:
+def _open_dask(address: str, jobs: int, suite: str) -> Pool:
+    import dask
     from dask.distributed import Client, LocalCluster
 
+    from .dask_worker import Guarded
+
+    cluster = None
     if address:
-        client = Client(f"tcp://{address}")
+        try:
+            client = Client(f"tcp://{address}", timeout="10s")
+        except OSError as error:
+            raise InputError(f"--executor dask://{address}: no scheduler answers there ({error})") from None
     else:
-        client = Client(LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None))
-    executor: Executor = client.get_executor(pure=False)
-    return executor
+        with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
+            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+        client = Client(cluster)
+    client.register_plugin(Guarded(suite))
+
+    def count() -> int:
+        return len(client.scheduler_info(n_workers=-1)["workers"])
+
+    def shut(now: bool) -> None:
+        with contextlib.suppress(Exception):  # whatever state the cluster is in
+            client.close()
+            if cluster is not None:
+                cluster.close()
+
+    return Pool(client.get_executor(pure=False), count, shut, keeps=True)

@@ -2,20 +2,26 @@
 
 A worker that hangs, or that a plug-in crashes, cannot report. It has a file of its own to which the task's name
 is written when the task begins, and the interpreter's last words are added by `faulthandler`, which works in
-compiled code too. The planner reads the file once the worker is gone.
+compiled code too. Beside it are the rows that were recorded under a limit of time. The planner reads both once the
+worker is gone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
+import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-FIRST = 60.0  # seconds beyond the wall limit until the first sign of life: the step may have to be compiled
-PATIENCE = 1.0  # seconds beyond it that a stretch between two signs of life may take
+from .trace import Watch
+
+FIRST = 60.0  # seconds beyond the wall limit until runs begin: the step may have to be compiled
+PATIENCE = 0.5  # seconds beyond it in which runs that report may end by themselves
+ROWS = ".rows"
 SHARE = 0.9  # of the free memory, for all workers together
 CUT = "Timeout"  # how faulthandler begins when time is up
 
@@ -29,30 +35,36 @@ class Death(NamedTuple):
     timed_out: bool
     cause: str
     frames: tuple[tuple[str, str], ...]  # file, and file:line with the function's name
+    rows: dict[int, list[dict[str, float]]]  # by seed
 
 
-class Guard:
+class Guard(Watch):
     """The bounds of one task at a time.
 
     Args:
         folder: for the worker's file; None in a process that must not be ended, where nothing is bounded.
         memory: bytes that the process may come to hold in addition, unless a task says otherwise.
+        succeeds: whether it takes over tasks of workers that died, and reads in `folder` of what.
     """
 
-    def __init__(self, folder: Path | None = None, memory: int | None = None) -> None:
+    def __init__(self, folder: Path | None = None, memory: int | None = None, succeeds: bool = False) -> None:
         self._memory = memory
+        self._deaths = {death.task: death for death in read_deaths(folder)} if succeeds and folder else {}
         self._wall: float | None = None
         self._file: TextIO | None = None
+        self._rows: TextIO | None = None
         if folder is not None:
             self._file = (folder / str(os.getpid())).open("w")
+            self._rows = (folder / f"{os.getpid()}{ROWS}").open("w")
             faulthandler.enable(self._file)
 
     def begin(self, task: str, wall: float | None, memory: int | None) -> None:
         """Note the task and set its bounds: `wall` in seconds, `memory` in bytes."""
-        if self._file is None:
+        if self._file is None or self._rows is None:
             return
-        self._file.seek(0)
-        self._file.truncate()
+        for file in (self._file, self._rows):
+            file.seek(0)
+            file.truncate()
         self._file.write(f"{task}\n")
         self._file.flush()
         self._wall = wall
@@ -60,10 +72,20 @@ class Guard:
             self._arm(wall + FIRST)
         _limit_memory(self._memory if memory is None else memory)
 
-    def tick(self) -> None:
-        """A sign of life."""
+    def recall(self, task: str) -> Death | None:
+        """How the worker before this one died of a task, if it did."""
+        return self._deaths.get(task)
+
+    def start(self, seconds: float = 0.0) -> None:
+        """From now on the wall limit counts."""
         if self._wall is not None:
-            self._arm(self._wall + PATIENCE)
+            self._arm(max(0.0, self._wall - seconds) + PATIENCE)
+
+    def note(self, seed: int, row: Mapping[str, float]) -> None:
+        """Keep a row for the case that this process must be killed."""
+        if self._wall is not None and self._rows is not None:
+            self._rows.write(json.dumps([seed, row]) + "\n")
+            self._rows.flush()
 
     def end(self) -> None:
         """The task is through."""
@@ -90,7 +112,7 @@ def share_memory(jobs: int) -> int | None:
 def read_deaths(folder: Path) -> list[Death]:
     """What the workers of a broken pool left behind, those that left last words."""
     found = []
-    for file in sorted(folder.iterdir()):
+    for file in sorted(path for path in folder.iterdir() if path.suffix != ROWS):
         task, _, words = file.read_text(errors="replace").partition("\n")
         if words.strip():
             frames = tuple(
@@ -99,7 +121,18 @@ def read_deaths(folder: Path) -> list[Death]:
                 if m
             )
             first = words.strip().splitlines()[0]
-            found.append(Death(task, first.startswith(CUT), first.removeprefix("Fatal Python error: "), frames))
+            cause = first.removeprefix("Fatal Python error: ")
+            rows = _read_rows(file.with_name(f"{file.name}{ROWS}"))
+            found.append(Death(task, first.startswith(CUT), cause, frames, rows))
+    return found
+
+
+def _read_rows(file: Path) -> dict[int, list[dict[str, float]]]:
+    found: dict[int, list[dict[str, float]]] = {}
+    with contextlib.suppress(OSError, ValueError):  # the last line may be torn
+        for line in file.read_text().splitlines():
+            seed, row = json.loads(line)
+            found.setdefault(seed, []).append(row)
     return found
 
 

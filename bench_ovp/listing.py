@@ -69,7 +69,7 @@ def describe_plan(
     folder = results / suite.name
     stored: dict[str, int] = {}
     if (folder / FILE).is_file():
-        with Store(folder) as store:
+        with Store(folder, writable=False) as store:
             stored = {cell.label: len(store.finished(cell)) for cell in cells}
     rows, total, unknown = [], 0.0, 0
     for cell in cells:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .checkpoints import Horizon, StopRule
+from .checkpoints import Horizon, StopRule, last_iteration
+from .keys import define_optimizer, define_problem, digest_definition, make_key
 from .optimizers import DriverMethod, Optimizer, StepMethod
-from .parameters import load_matrix
 from .problems import Problem
-from .registry import Plugin, Registry
+from .registry import Registry
+from .trace import Run
 
 if TYPE_CHECKING:
     from .suite import Suite
 
-NUMERICS = ("checkpoints.py", "oracle.py", "optimizers.py", "problems.py", "trace.py", "integrate")
-LIBRARIES = ("numpy", "scipy", "numba")
 RUNS_PER_STEP_TASK = 16
 RUNS_PER_DRIVER_TASK = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A problem with an optimizer, for some seeds.
 
@@ -37,6 +32,7 @@ class Cell:
         horizon, stop, per_decade: see `checkpoints`.
         key: digest of all that defines the numbers of one seed's trace, save the horizon and the target.
         plugins: files of the single-file plug-ins that a worker must load.
+        earlier: the runs that these go on from, in the order of `seeds`; () where all begin at their start.
     """
 
     problem: tuple[str, dict[str, Any]]
@@ -50,6 +46,7 @@ class Cell:
     per_decade: int
     key: str
     plugins: tuple[str, ...] = ()
+    earlier: tuple[Run, ...] = ()
 
     @property
     def label(self) -> str:
@@ -85,26 +82,20 @@ def list_cells(suite: Suite, registry: Registry) -> list[Cell]:
     """The cells of a suite, optimizers fastest."""
     cells = []
     files = tuple(str(file) for file in registry.files)
-    labelled = [(optimizer, optimizer.label, _define_optimizer(optimizer, registry)) for optimizer in suite.optimizers]
+    methods = [
+        (thing, (thing.name, dict(thing.given)), thing.label, digest_definition(define_optimizer(thing)))
+        for thing in suite.optimizers
+    ]
     for problem in suite.problems:
-        problem_label, defined = problem.label, _define_problem(problem, registry)
-        for optimizer, optimizer_label, definition in labelled:
-            horizon, stop = suite.rules(problem_label, optimizer_label)
+        named, label = (problem.name, dict(problem.given)), problem.label
+        digest = digest_definition(define_problem(problem))
+        for optimizer, method, method_label, method_digest in methods:
+            horizon, stop = suite.rules(label, method_label)
+            key = make_key(digest, method_digest, suite.per_decade)
             cells.append(
-                Cell(
-                    (problem.name, dict(problem.given)),
-                    (optimizer.name, dict(optimizer.given)),
-                    problem_label,
-                    optimizer_label,
-                    optimizer.alias,
-                    suite.seeds,
-                    horizon,
-                    stop,
-                    suite.per_decade,
-                    _digest_definitions(defined, definition, suite.per_decade),
-                    files,
-                )
-            )
+                Cell(named, method, label, method_label, optimizer.alias, suite.seeds, horizon, stop,
+                     suite.per_decade, key, files)
+            )  # fmt: skip
     return cells
 
 
@@ -121,13 +112,36 @@ def revive_all(cells: Iterable[Cell], registry: Registry) -> Iterator[tuple[Prob
         yield problems[here], optimizers[there]
 
 
-def list_tasks(cell: Cell, registry: Registry) -> Iterator[Cell]:
-    """Parts of a cell that are worth a process's while; a run's bits do not depend on how it is cut."""
+def list_tasks(cell: Cell, registry: Registry, earlier: Mapping[int, Run] | None = None) -> Iterator[Cell]:
+    """Parts of a cell that are worth a process's while; a run's bits do not depend on how it is cut.
+
+    Args:
+        cell: to be run.
+        registry: of the plug-ins.
+        earlier: runs to go on from, by seed; those of one task are at one place.
+    """
     method = registry.methods[cell.optimizer[0]]
     alone = isinstance(method, DriverMethod) and not method.batched
     size = RUNS_PER_DRIVER_TASK if alone else RUNS_PER_STEP_TASK
-    for first in range(0, len(cell.seeds), size):
-        yield cell.with_seeds(cell.seeds[first : first + size])
+    places: dict[float, list[int]] = {}
+    for seed in cell.seeds:
+        place = float(earlier[seed].state["position"]) if earlier and seed in earlier else 0.0  # type: ignore[index]
+        places.setdefault(place, []).append(seed)
+    for place, seeds in places.items():
+        for first in range(0, len(seeds), size):
+            part = tuple(seeds[first : first + size])
+            yield replace(cell, seeds=part, earlier=tuple(earlier[seed] for seed in part) if place and earlier else ())
+
+
+def go_on(task: Cell, runs: Sequence[Run]) -> Cell:
+    """The task of going on with unfinished runs."""
+    return replace(task, seeds=tuple(run.seed for run in runs), earlier=tuple(runs))
+
+
+def passes(cell: Cell, optimizer: Optimizer, position: float, evaluations: int) -> bool:
+    """Whether the runs of a cell get as far as an iteration with so many evaluations."""
+    end, budget = last_iteration(cell.horizon, optimizer.time_per_iteration), cell.horizon.evaluations
+    return (end is None or position <= end) and (budget is None or evaluations < budget)
 
 
 def weight(cell: Cell, problem: Problem, optimizer: Optimizer) -> float:
@@ -139,82 +153,8 @@ def weight(cell: Cell, problem: Problem, optimizer: Optimizer) -> float:
     ticks = None if cell.horizon.time is None else cell.horizon.time / optimizer.time_per_iteration
     limits = [cell.horizon.iterations, ticks, cell.horizon.evaluations]
     steps = min(limit for limit in limits if limit is not None)
+    if cell.earlier and cell.earlier[0].state:
+        steps = max(0.0, steps - float(cell.earlier[0].state["position"]))
     compiled = isinstance(optimizer.method, StepMethod) and optimizer.method.compile
     per_step = 1e-9 * (n * variables + 20) if compiled else 3e-5 + 1.5e-9 * variables**3
     return len(cell.seeds) * steps * per_step
-
-
-def cell_key(problem: Problem, optimizer: Optimizer, per_decade: int, registry: Registry) -> str:
-    """The digest of what defines a trace; neither seeds, horizon, paths, labels nor limits of time."""
-    return _digest_definitions(_define_problem(problem, registry), _define_optimizer(optimizer, registry), per_decade)
-
-
-# What defines one side of a trace: its name and parameters, the source of its plug-in, and the versions of libraries.
-Definition = tuple[list[Any], str, list[str]]
-
-
-def _define_problem(problem: Problem, registry: Registry) -> Definition:
-    source = source_digest(registry.plugin_of("problem", problem.name))
-    return [problem.name, {k: _content(v) for k, v in problem.parameters.items()}], source, []
-
-
-def _define_optimizer(optimizer: Optimizer, registry: Registry) -> Definition:
-    foreign = optimizer.method.libraries if isinstance(optimizer.method, DriverMethod) else ()
-    source = source_digest(registry.plugin_of("optimizer", optimizer.name))
-    parameters = {k: _content(v) for k, v in optimizer.parameters.items()}
-    return [optimizer.name, parameters], source, [library_version(library) for library in (*LIBRARIES, *foreign)]
-
-
-def _digest_definitions(problem: Definition, optimizer: Definition, per_decade: int) -> str:
-    defines = {
-        "problem": problem[0],
-        "optimizer": optimizer[0],
-        "per_decade": per_decade,
-        "sources": [problem[1], optimizer[1], numerics_digest()],
-        "libraries": optimizer[2],
-    }
-    return hashlib.sha256(json.dumps(defines, sort_keys=True).encode()).hexdigest()
-
-
-library_version = cache(version)  # it reads a file
-
-
-@cache
-def source_digest(plugin: Plugin) -> str:
-    """The digest of a plug-in's source: of all of its package, or of its file."""
-    if plugin.digest:
-        return plugin.digest
-    return _digest_files(
-        file for place in plugin.places for file in ([place] if place.is_file() else place.rglob("*.py"))
-    )
-
-
-@cache
-def numerics_digest() -> str:
-    """The digest of the host's own numerics."""
-    here = Path(__file__).parent
-    return _digest_files(
-        file for name in NUMERICS for file in ([here / name] if name.endswith(".py") else (here / name).glob("*.py"))
-    )
-
-
-@cache
-def rates_digest() -> str:
-    """The digest of the law detector, on which stored fits depend."""
-    return _digest_files((Path(__file__).parent / "rates").glob("*.py"))
-
-
-def _digest_files(files: Iterable[Path]) -> str:
-    total = hashlib.sha256()
-    for file in sorted(files):
-        total.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return total.hexdigest()
-
-
-def _content(value: Any) -> Any:
-    """A parameter's value as JSON; a matrix file by what is in it."""
-    if isinstance(value, Path):
-        return load_matrix(value)
-    if isinstance(value, list | tuple):
-        return [_content(item) for item in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

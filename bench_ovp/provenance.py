@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .plan import Cell, numerics_digest, rates_digest
+from .keys import numerics_digest, rates_digest
+from .plan import Cell
 from .problems import description_of
 from .registry import Registry
 from .suite import Suite

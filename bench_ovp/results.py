@@ -55,6 +55,7 @@ class Finished:
         absent: what the suite names and a plug-in that did not load may have offered, a line each.
         faulty: how the plug-ins that did not load are called.
         sources: files and folders that the results depend on, beside the host's own and the suite's.
+        damaged: what was found damaged in the store, a line each.
         repeats: what the same suite would note when run again; None where it would run something.
     """
 
@@ -66,6 +67,7 @@ class Finished:
     absent: tuple[str, ...] = ()
     faulty: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
+    damaged: tuple[str, ...] = ()
     repeats: tuple[str, ...] | None = None
 
     @property
@@ -128,7 +130,8 @@ def write_results(
         Path(name).write_text(json.dumps(provenance, indent=2))
     page = _draw(folder, entries, contests, ranking, cells, provenance) if report else None
     faulty = tuple(plugin.title for plugin in registry.failed)
-    return Finished(folder, page, ranking, unsound, tuple(missing), suite.absent, faulty)
+    damaged = tuple(dict.fromkeys(store.damaged))
+    return Finished(folder, page, ranking, unsound, tuple(missing), suite.absent, faulty, damaged=damaged)
 
 
 def collect(cell: Cell, problem: Problem, optimizer: Optimizer, store: Store, broken: Broken) -> Entry:
@@ -138,8 +141,11 @@ def collect(cell: Cell, problem: Problem, optimizer: Optimizer, store: Store, br
     for seed in cell.seeds:
         if seed in stored:
             run, rate, engine = stored[seed]
+            if rate is None:
+                rate = fit_run(run, optimizer)
+                store.save_fit(cell, seed, rate)
             runs.append(run)
-            rates.append(rate or fit_run(run, optimizer))
+            rates.append(rate)
         elif (cell.key, seed, cell.limits) in broken:
             outcome = broken[cell.key, seed, cell.limits]
             runs.append(outcome.run)

@@ -1,36 +1,39 @@
-"""Finished runs on disk: one SQLite file per suite, addressed by what defines their numbers.
+"""Finished runs on disk: one journal per suite, addressed by what defines their numbers.
 
-SQLite because a million runs are one file, a commit is atomic and durable, and two readers do no harm. Columns
-of numbers are stored as an .npy image without pickle, beside their digest; a row that does not match it is
-treated as absent, and named.
+A million runs are one file. A record is written whole or not at all, is durable half a second later, and carries its
+digest, so that a power cut costs what was under way, and damage costs the runs that it hit. Nothing is unpickled:
+facts are JSON, and numbers are plain float64.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import sqlite3
+import struct
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import InputError
-from .plan import Cell, rates_digest
+from .journal import TITLE, Journal, write_journal
+from .keys import rates_digest
+from .lock import Lock
+from .plan import Cell
+from .problems import Array
 from .rates import Evidence, Rate
-from .trace import Run
+from .trace import UNFINISHED, Run
 
-SCHEMA = 1
-FILE = "runs.sqlite"
-PREFIX = 10  # bytes of an .npy image before its header, the last two of which are the header's length
+FILE = "runs.journal"
 GROUPED = 0.5  # seconds that a finished run may wait to be made durable together with others
+PREFIX = struct.Struct("<c16sI")  # kind, identity, length of the facts
+RUN, FIT, DEFINITION, NOTE = b"R", b"F", b"D", b"N"
+FLOAT = np.dtype("<f8")
+SPENT = ("iterations", "evaluations", "seconds", "resolution")
 
 
 @dataclass(frozen=True)
@@ -47,55 +50,47 @@ class Outcome:
     compiling: float = 0.0
 
 
+class Stored(NamedTuple):
+    """A run as it is stored: its fit is None where the detector has changed."""
+
+    run: Run
+    rate: Rate | None
+    engine: str
+
+
 class Store:
     """The runs of one suite. Use it as a context.
 
     Args:
-        folder: of the suite's results; made where it is absent.
+        folder: of the suite's results.
+        writable: whether this process may write; then the folder is made where it is absent, no other process may
+            hold it, and what is damaged in it is set aside.
     Errors:
-        InputError: the file there is of another version of this program, or no store at all.
+        InputError: another process writes there, or the file is of another version of this program.
     """
 
-    def __init__(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            told = f"cannot make the folder {folder}: {error.strerror}; use another --results"
-            raise InputError(told) from None
+    def __init__(self, folder: Path, writable: bool = True) -> None:
         self.path = folder / FILE
         self.damaged: list[str] = []
+        self._lock: Lock | None = None
         self._committed = -GROUPED
-        with self._readable():
-            self._db = sqlite3.connect(self.path, timeout=30.0)
+        self._runs: dict[bytes, tuple[int, ...]] = {}  # places by identity of key and seed, one for each limits
+        self._fits: dict[bytes, int] = {}
+        self._definitions: dict[bytes, int] = {}
+        self._notes: dict[str, Any] = {}
+        if writable:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._lock = Lock(folder)
+            except OSError as error:
+                told = f"cannot write to the folder {folder}: {error.strerror}; use another --results"
+                raise InputError(told) from None
+        self._journal = Journal(self.path)
         try:
-            with self._readable():
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._prepare()
-        except InputError:
-            self._db.close()
+            self._open()
+        except BaseException:
+            self._close()
             raise
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise InputError(f"{self.path}: {error}; move the file away to start afresh") from None
-
-    def _prepare(self) -> None:
-        (found,) = self._db.execute("PRAGMA user_version").fetchone()
-        if found not in (0, SCHEMA):
-            raise InputError(f"{self.path} has schema {found}, this program reads {SCHEMA}; use another --results")
-        if found == SCHEMA:  # nothing is written: who only reads leaves the file as it is
-            return
-        with self._db:
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS runs (key TEXT, seed INTEGER, limits TEXT, wall REAL, facts TEXT,"
-                " columns BLOB, digest TEXT, rates TEXT, rate TEXT, PRIMARY KEY (key, seed, limits))"
-            )
-            self._db.execute("CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT)")
-            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def __enter__(self) -> Store:
         return self
@@ -103,10 +98,7 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        try:
-            self._db.commit()
-        finally:
-            self._db.close()
+        self._close()
 
     def save(self, cell: Cell, outcomes: Iterable[Outcome]) -> None:
         """Store runs of a cell; a failed run is a result but is not kept.
@@ -114,144 +106,290 @@ class Store:
         What was saved less than GROUPED seconds after the last commit waits for the next one: a commit costs a
         write to the disk, and a task may be shorter. `commit` does not wait, and closing the store commits too.
         """
-        rows, limits = [], cell.limits
-        for outcome in outcomes:
-            run = outcome.run
-            if run.status == "failed":
-                continue
-            facts = json.dumps(
-                {
-                    "status": run.status,
-                    "reason": run.reason,
-                    "names": list(run.rows),
-                    "iterations": run.iterations,
-                    "evaluations": run.evaluations,
-                    "seconds": run.seconds,
-                    "resolution": run.resolution,
-                    "engine": outcome.engine,
-                }
-            )
-            columns = _pack(run)
-            digest = _digest(cell.key, run.seed, limits, facts, columns)
-            wall = cell.stop.wall
-            fitted = json.dumps(vars(outcome.rate))
-            rows.append((cell.key, run.seed, limits, wall, facts, columns, digest, rates_digest(), fitted))
-        self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        kept = [outcome for outcome in outcomes if outcome.run.status != "failed"]
+        places = self._journal.append(_write_run(cell, outcome) for outcome in kept)
+        for outcome, place in zip(kept, places, strict=True):
+            self._index_run(_identify(cell.key, outcome.run.seed), place)
         if time.monotonic() - self._committed >= GROUPED:
             self.commit()
 
+    def save_fit(self, cell: Cell, seed: int, rate: Rate) -> None:
+        """Store a new fit of a stored run; where this process may not write, it is forgotten."""
+        if self._lock is None:
+            return
+        identity = _identify(cell.key, seed, cell.limits)
+        facts = {"rates": rates_digest(), "rate": vars(rate)}
+        [self._fits[identity]] = self._journal.append([_write(FIT, identity, facts)])
+
+    def define(self, digest: str, content: Any) -> None:
+        """Keep what a digest stands for, once."""
+        identity = _identify(digest)
+        if identity not in self._definitions:
+            [place] = self._journal.append([_write(DEFINITION, identity, content)])
+            self._definitions[identity] = place
+
+    def recall_definition(self, digest: str) -> Any:
+        """What a digest stands for, or None."""
+        place = self._definitions.get(_identify(digest))
+        content = None if place is None else self._journal.read(place)
+        return None if content is None else _read_facts(content)
+
     def commit(self) -> None:
         """Make all that was saved durable."""
-        self._db.commit()
+        self._journal.sync()
         self._committed = time.monotonic()
 
     def note(self, name: str, value: Any) -> None:
         """Keep a fact about the suite, such as where its file lay."""
-        with self._db:
-            self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, json.dumps(value)))
+        if self._notes.get(name) != value or name not in self._notes:
+            self._journal.append([_write(NOTE, _identify(name), {"name": name, "value": value})])
+            self._notes[name] = value
 
     def recall(self, name: str) -> Any:
         """A fact that was noted, or None."""
-        found = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
-        return None if found is None else json.loads(found[0])
+        return self._notes.get(name)
 
     def finished(self, cell: Cell) -> set[int]:
         """Which of the cell's seeds need not run: stored, sound, and not timed out under a lower limit."""
-        return {seed for seed, *_ in self._read(cell, timed_out=False)}
+        found = set()
+        for seed in cell.seeds:
+            entry = self._find(cell, seed)
+            if entry is not None and not _is_cut(cell, entry[0]):
+                found.add(seed)
+        return found
 
-    def load(self, cell: Cell, timed_out: bool = False) -> dict[int, tuple[Run, Rate | None, str]]:
-        """The stored runs of a cell by seed: the run, its fit (None where the detector has changed), its engine.
+    def load(self, cell: Cell, timed_out: bool = False) -> dict[int, Stored]:
+        """The stored runs of a cell by seed.
 
         Args:
             cell: whose runs.
             timed_out: whether to include runs that a lower limit of time cut short.
         """
-        return {
-            seed: (
-                _unpack(seed, facts, columns),
-                _rate(json.loads(rate)) if rates == rates_digest() else None,
-                facts["engine"],
-            )
-            for seed, facts, columns, rates, rate in self._read(cell, timed_out)
-        }
+        found = {}
+        for seed in cell.seeds:
+            entry = self._find(cell, seed)
+            if entry is None or (_is_cut(cell, entry[0]) and not (timed_out and _status(entry[0]) == "timeout")):
+                continue
+            content = self._journal.read(entry[1])
+            if content is None:  # it was sound a moment ago
+                self.damaged.append(f"the stored run of {cell.label}, seed {seed}, is damaged; run the suite again")
+                continue
+            facts = _read_facts(content)
+            found[seed] = Stored(_read_run(facts, content), self._rate(cell, seed, facts), facts["engine"])
+        return found
+
+    def find_earlier(self, cell: Cell, passes: Callable[[float, int], bool]) -> dict[int, Stored]:
+        """The stored runs, by seed, that a longer run of a cell begins with: those that came farthest.
+
+        Args:
+            cell: whose unfinished runs are asked for.
+            passes: whether its runs get as far as a position with so many evaluations.
+        """
+        found = {}
+        for seed in cell.seeds:
+            best: tuple[float, int] | None = None
+            for place in self._runs.get(_identify(cell.key, seed), ()):
+                facts = self._read_head(place)
+                reached = facts["reached"]
+                if reached is None or _target_passed(facts, cell) or (best is not None and best[0] >= reached):
+                    continue
+                if passes(reached, facts["evaluations"]):
+                    best = reached, place
+            content = None if best is None else self._journal.read(best[1])
+            if content is not None:
+                facts = _read_facts(content)
+                run = _read_run(facts, content, with_state=True)
+                found[seed] = Stored(run, self._rate(cell, seed, facts), facts["engine"])
+        return found
+
+    def list_runs(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """The facts of all stored runs, each with its record."""
+        for places in self._runs.values():
+            for place in places:
+                content = self._journal.read(place)
+                if content is not None:
+                    yield _read_facts(content), content
 
     def list_columns(self, cells: Iterable[Cell]) -> list[str]:
         """What any stored run of `cells` recorded, in the order of its first appearance."""
-        found: dict[tuple[str, str], dict[str, None]] = {}
-        query = "SELECT DISTINCT key, limits, json_extract(facts, '$.names') FROM runs"
-        with self._readable():
-            for key, limits, names in self._db.execute(query):
-                found.setdefault((key, limits), {}).update(dict.fromkeys(json.loads(names)))
-        return list(dict.fromkeys(name for cell in cells for name in found.get((cell.key, cell.limits), ())))
+        names: dict[str, None] = {}
+        for cell in cells:
+            for seed in cell.seeds:
+                entry = self._find(cell, seed)
+                if entry is not None:
+                    names |= dict.fromkeys(entry[0]["names"])
+        return list(names)
 
-    def _read(self, cell: Cell, timed_out: bool) -> Iterator[tuple[int, dict[str, Any], bytes, str, str]]:
-        """The sound rows of a cell: seed, facts, columns, the detector's digest, and the fit as text."""
-        query = "SELECT seed, wall, facts, columns, digest, rates, rate FROM runs WHERE key = ? AND limits = ?"
-        wanted, limits = set(cell.seeds), cell.limits
-        with self._readable(), closing(self._db.execute(query, (cell.key, limits))) as rows:
-            for seed, wall, facts, columns, digest, rates, rate in rows:
-                if seed not in wanted:
-                    continue
-                if digest != _digest(cell.key, seed, limits, facts, columns):
-                    self.damaged.append(f"{cell.label}, seed {seed}")
-                    continue
-                known = json.loads(facts)
-                cut = known["status"] == "timeout" and (
-                    cell.stop.wall is None or (wall is not None and cell.stop.wall > wall)
-                )
-                if cut and not timed_out:
-                    continue
-                yield seed, known, columns, rates, rate
+    def _open(self) -> None:
+        scan = self._journal.scan()
+        if not scan.places and scan.size:
+            title = self._journal.peek(0, len(TITLE))
+            if title != TITLE and title.startswith(TITLE[:17]):
+                raise InputError(f"{self.path} is of another version of this program; use another --results")
+        for place in scan.places:
+            self._index(place)
+        if not scan.gaps:
+            return
+        lost = sum(end - begin for begin, end in scan.gaps)
+        if self._lock is None:
+            self.damaged.append(f"{self.path}: {lost} bytes are damaged and left out; run the suite to compute them")
+        elif scan.torn:
+            self._journal.cut(scan.gaps[0][0])
+            self.damaged.append(f"{self.path}: its last record is unfinished and is dropped")
+        else:
+            aside = self._set_aside(scan.places)
+            told = f"{lost} bytes are damaged; what they held is computed again, the file as it was is {aside.name}"
+            self.damaged.append(f"{self.path}: {told}")
+
+    def _index(self, place: int) -> None:
+        kind, identity, length = PREFIX.unpack(self._journal.peek(place, PREFIX.size))
+        if kind == RUN:
+            self._index_run(identity, place)
+        elif kind == FIT:
+            self._fits[identity] = place
+        elif kind == DEFINITION:
+            self._definitions[identity] = place
+        elif kind == NOTE:
+            noted = json.loads(self._journal.peek(place + PREFIX.size, length))
+            self._notes[noted["name"]] = noted["value"]
+
+    def _index_run(self, identity: bytes, place: int) -> None:
+        """Of records with the same limits the last counts; of several, none is looked into before it must be."""
+        self._runs[identity] = (*self._runs.get(identity, ()), place)
+
+    def _set_aside(self, places: list[int]) -> Path:
+        """A file with the sound records alone; the damaged one stays beside it under another name."""
+        self._journal.close()
+        number = 1
+        while (aside := self.path.with_name(f"damaged-{number}.journal")).exists():
+            number += 1
+        self.path.rename(aside)
+        damaged = Journal(aside)
+        sound = (content for place in places if (content := damaged.read(place)) is not None)
+        write_journal(self.path, sound)
+        damaged.close()
+        self._runs, self._fits, self._definitions = {}, {}, {}
+        self._journal = Journal(self.path)
+        for place in self._journal.scan().places:
+            self._index(place)
+        return aside
+
+    def _find(self, cell: Cell, seed: int) -> tuple[dict[str, Any], int] | None:
+        """The facts and the place of the last record under a cell's key, seed and limits."""
+        for place in reversed(self._runs.get(_identify(cell.key, seed), ())):
+            facts = self._read_head(place)
+            if facts["limits"] == cell.limits and facts["key"] == cell.key and facts["seed"] == seed:
+                return facts, place
+        return None
+
+    def _read_head(self, place: int) -> dict[str, Any]:
+        _, _, length = PREFIX.unpack(self._journal.peek(place, PREFIX.size))
+        found: dict[str, Any] = json.loads(self._journal.peek(place + PREFIX.size, length))
+        return found
+
+    def _rate(self, cell: Cell, seed: int, facts: dict[str, Any]) -> Rate | None:
+        if facts["rates"] != rates_digest():
+            place = self._fits.get(_identify(cell.key, seed, cell.limits))
+            content = None if place is None else self._journal.read(place)
+            facts = {"rates": None} if content is None else _read_facts(content)
+        if facts["rates"] != rates_digest():
+            return None
+        fields = dict(facts["rate"])
+        evidence = tuple(Evidence(*entry) for entry in fields.pop("evidence"))
+        return Rate(**fields, evidence=evidence)
+
+    def _close(self) -> None:
+        try:
+            self._journal.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
 
 
-def _pack(run: Run) -> bytes:
-    table = np.array(list(run.rows.values()), dtype=np.float64) if run.rows else np.empty((0, 0))
-    return _write_header(table.shape) + table.tobytes()
+def _identify(*parts: Any) -> bytes:
+    """Sixteen bytes that stand for a key and a seed, or for a name."""
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()
 
 
-@cache
-def _write_header(shape: tuple[int, ...]) -> bytes:
-    """How an .npy image of float64 begins."""
-    image = io.BytesIO()
-    dtype = np.lib.format.dtype_to_descr(np.dtype(np.float64))
-    np.lib.format.write_array_header_1_0(image, {"descr": dtype, "fortran_order": False, "shape": shape})
-    return image.getvalue()
+def _write(kind: bytes, identity: bytes, facts: Any, body: bytes = b"") -> bytes:
+    head = json.dumps(facts).encode()
+    return PREFIX.pack(kind, identity, len(head)) + head + body
 
 
-def _unpack(seed: int, facts: dict[str, Any], columns: bytes) -> Run:
-    begin = PREFIX + int.from_bytes(columns[PREFIX - 2 : PREFIX], "little")
-    shape, dtype = _read_header(columns[:begin])
-    table = np.frombuffer(columns, dtype, offset=begin).reshape(shape)
-    rows = dict(zip(facts["names"], table, strict=True))
-    return Run(
-        seed,
-        facts["status"],
-        facts["reason"],
-        rows,
-        facts["iterations"],
-        facts["evaluations"],
-        facts["seconds"],
-        facts["resolution"],
-    )
+def _read_facts(content: bytes) -> Any:
+    _, _, length = PREFIX.unpack(content[: PREFIX.size])
+    return json.loads(content[PREFIX.size : PREFIX.size + length])
 
 
-@cache  # most runs of a suite have the same one, and to read it takes longer than the numbers
-def _read_header(head: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of an .npy image in C order, from its first bytes."""
-    image = io.BytesIO(head)
-    if np.lib.format.read_magic(image) != (1, 0):
-        raise ValueError("an .npy image of another version")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(image)
-    if fortran or dtype.hasobject:
-        raise ValueError("an .npy image that this program has not written")
-    return shape, dtype
+def _write_run(cell: Cell, outcome: Outcome) -> bytes:
+    run, state = outcome.run, outcome.run.state or {}
+    columns = list(run.rows.values())
+    facts = {
+        "key": cell.key,
+        "seed": run.seed,
+        "limits": cell.limits,
+        "label": cell.label,
+        "wall": cell.stop.wall,
+        "status": run.status,
+        "reason": run.reason,
+        "names": list(run.rows),
+        "points": len(columns[0]) if columns else 0,
+        **{name: getattr(run, name) for name in SPENT},
+        "engine": outcome.engine,
+        "state": [[name, np.shape(part)] for name, part in state.items()],
+        "reached": _tell_reached(run),
+        "least": float(np.min(run.rows["loss"])) if columns else None,
+        "rates": rates_digest(),
+        "rate": vars(outcome.rate),
+    }
+    numbers = [*columns, *state.values()]
+    body = b"".join(np.ascontiguousarray(part, FLOAT).tobytes() for part in numbers)
+    return _write(RUN, _identify(cell.key, run.seed), facts, body)
 
 
-def _rate(fields: dict[str, Any]) -> Rate:
-    evidence = tuple(Evidence(*entry) for entry in fields.pop("evidence"))
-    return Rate(**fields, evidence=evidence)
+def _tell_reached(run: Run) -> float | None:
+    """Where a run can go on; for one that has ended by itself, where that was; None for any other."""
+    if run.state is None:
+        return None
+    if run.state:
+        return float(run.state["position"])
+    if run.iterations is not None:
+        return float(run.iterations)
+    return float(run.rows["time"][-1]) if run.rows else None
 
 
-def _digest(key: str, seed: int, limits: str, facts: str, columns: bytes) -> str:
-    head = json.dumps([key, seed, limits, facts]).encode()
-    return hashlib.sha256(head + columns).hexdigest()
+def _read_run(facts: Mapping[str, Any], content: bytes, with_state: bool = False) -> Run:
+    _, _, length = PREFIX.unpack(content[: PREFIX.size])
+    numbers = np.frombuffer(content, FLOAT, offset=PREFIX.size + length)
+    points, names = facts["points"], facts["names"]
+    table = numbers[: points * len(names)].reshape(len(names), points)
+    state: dict[str, Array] | None = None
+    if with_state and facts["reached"] is not None:
+        state, at = {}, table.size
+        for name, shape in facts["state"]:
+            size = int(np.prod(shape))
+            state[name] = numbers[at : at + size].reshape(shape)
+            at += size
+    rows = dict(zip(names, table, strict=True))
+    kept = {name: facts[name] for name in ("seed", "status", "reason", *SPENT)}
+    return Run(**kept, rows=rows, state=state)
+
+
+def _status(facts: Mapping[str, Any]) -> str:
+    return str(facts["status"])
+
+
+def _is_cut(cell: Cell, facts: Mapping[str, Any]) -> bool:
+    """Whether a stored run ended before its time, and may go further now."""
+    if _status(facts) == UNFINISHED:
+        return True
+    wall, limit = facts["wall"], cell.stop.wall
+    return _status(facts) == "timeout" and (limit is None or (wall is not None and limit > wall))
+
+
+def _target_passed(facts: Mapping[str, Any], cell: Cell) -> bool:
+    """Whether a run of `cell` should have ended before where the stored one did."""
+    target, least = cell.stop.loss, facts["least"]
+    reached_it = facts["status"] == "target" or (target is not None and least is not None and least <= target)
+    return bool(reached_it) and json.loads(facts["limits"])[3] != target

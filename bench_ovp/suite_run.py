@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def run_suite(
     results: Path,
     *,
     jobs: int | None = None,
-    executor: str = "process",
+    executor: str | Executor = "process",
     seeds: int | None = None,
     only: Sequence[str] = (),
     plugins: Sequence[Path] = (),
@@ -190,7 +191,7 @@ def _open_results(folder: Path) -> Store:
         raise InputError(
             f"{folder} holds no results of a suite; name a folder that `bench-ovp suite` made, such as results/paper"
         )
-    return Store(folder)
+    return Store(folder, writable=False)
 
 
 def _recall_suite(folder: Path, store: Store) -> tuple[Suite, list[Cell], Registry]:

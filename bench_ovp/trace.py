@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ORDINARY = 1e3  # times the first loss recorded: from no more than that, a method does not overflow
 
 STATUSES = ("ok", "target", "floor", "diverged", "degenerate", "timeout", "failed")
+UNFINISHED = "unfinished"  # of a run that goes on later; it appears in no table
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Run:
         evaluations: charged in all.
         seconds: of wall-clock time, its share of a batch.
         resolution: the smallest loss that double precision resolves, in the coordinates that it was run in.
+        state: float64 arrays from which a longer run goes on to the same bits; empty where the run has ended by
+            itself, and would end there under any longer horizon; None where it cannot go on.
     """
 
     seed: int
@@ -44,6 +47,7 @@ class Run:
     evaluations: int
     seconds: float
     resolution: float = 0.0
+    state: Mapping[str, Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,19 @@ class Trace:
         return trace_frame([self])
 
 
+class Watch:
+    """Who is told how runs go. This one does not listen."""
+
+    def start(self, seconds: float = 0.0) -> None:
+        """Runs that advance together begin, after `seconds` that they have had before."""
+
+    def tick(self) -> None:
+        """A sign of life, a few times a second; may raise to interrupt."""
+
+    def note(self, seed: int, row: Mapping[str, float]) -> None:
+        """A run was recorded."""
+
+
 class Recorder:
     """Collects rows of runs that advance together, and knows which of them have ended.
 
@@ -77,17 +94,30 @@ class Recorder:
         seeds: of the runs, in the order of the run axis.
         target: ends a run at the first recorded loss at or below it; None for no target.
         time_per_iteration: the nominal clock; None for a flow, whose positions are times.
+        regular: the positions at which a run is recorded whatever its horizon.
+        earlier: the runs that these go on from, in the same order.
+        watch: is told of each row.
     """
 
     def __init__(
-        self, problem: Problem, seeds: Sequence[int], target: float | None, time_per_iteration: float | None
+        self,
+        problem: Problem,
+        seeds: Sequence[int],
+        target: float | None,
+        time_per_iteration: float | None,
+        regular: Container[float] = (),
+        earlier: Sequence[Run] = (),
+        watch: Watch | None = None,
     ) -> None:
         self._problem = problem
         self._seeds = list(seeds)
         self._target = target
         self._tick = time_per_iteration
-        self._rows: list[dict[str, list[float]]] = [{} for _ in self._seeds]
+        self._regular = regular
+        self._watch = watch or Watch()
+        self._rows: list[dict[str, list[float]]] = [self._take_over(run) for run in earlier] or [{} for _ in seeds]
         self._ends: dict[int, tuple[str, str, int | None, int]] = {}
+        self._states: dict[int, Mapping[str, Array]] = {}
         self.active = list(range(len(self._seeds)))
 
     def record(
@@ -123,13 +153,21 @@ class Recorder:
                 place = self._place(position)
                 ended = "floor", f"its iterates no longer change at {place}, a loss of {loss[index]:.3g}"
             if ended is None or np.isfinite(loss[index]):
-                for name, column in columns.items():
-                    self._rows[run].setdefault(name, []).append(float(column[index]))
+                row = {name: float(column[index]) for name, column in columns.items()}
+                for name, value in row.items():
+                    self._rows[run].setdefault(name, []).append(value)
+                self._watch.note(self._seeds[run], row)
             if ended is None:
                 going_on.append(index)
             else:
                 self.end([run], *ended, position, evaluations)
+                if position in self._regular:
+                    self._states[run] = {}
         return going_on
+
+    def keep(self, run: int, state: Mapping[str, Array]) -> None:
+        """Note from where a run can go on, or, if `state` is empty, that it has ended by itself."""
+        self._states[run] = state
 
     def end(self, runs: Sequence[int], status: str, reason: str, position: float, evaluations: int) -> None:
         """Close `runs`, numbers on the original run axis."""
@@ -172,8 +210,14 @@ class Recorder:
             status, reason, iterations, evaluations = self._ends[run]
             rows = {name: np.array(column) for name, column in self._rows[run].items()}
             spent = iterations, evaluations, seconds[run]
-            found.append(Run(seed, status, reason, rows, *spent, self._problem.resolution))
+            found.append(Run(seed, status, reason, rows, *spent, self._problem.resolution, self._states.get(run)))
         return tuple(found)
+
+    def _take_over(self, run: Run) -> dict[str, list[float]]:
+        """The rows of an earlier run, but for one at the end of its shorter horizon."""
+        positions = run.rows.get("time" if self._tick is None else "iteration", np.empty(0))
+        kept = [index for index, position in enumerate(positions) if position in self._regular]
+        return {name: column[kept].tolist() for name, column in run.rows.items()}
 
     def _place(self, position: float) -> str:
         return f"t = {position:g}" if self._tick is None else f"iteration {position:g}"
@@ -193,9 +237,27 @@ class Recorder:
         return None
 
 
-def failed(seeds: Sequence[int], reason: str, status: str = "failed") -> tuple[Run, ...]:
-    """The runs of `seeds` where something broke: a failure is a value, and has no rows."""
-    return tuple(Run(seed, status, reason, {}, None, 0, 0.0) for seed in seeds)
+def failed(
+    seeds: Sequence[int], reason: str, status: str = "failed", rows: Mapping[int, Sequence[Mapping[str, float]]] = {}
+) -> tuple[Run, ...]:
+    """The runs of `seeds` where something broke: a failure is a value.
+
+    Args:
+        seeds: a run each.
+        reason: why, in one sentence.
+        status: "failed" or "timeout".
+        rows: what was recorded before, by seed.
+    """
+    return tuple(_broken(seed, reason, status, rows.get(seed, ())) for seed in seeds)
+
+
+def _broken(seed: int, reason: str, status: str, rows: Sequence[Mapping[str, float]]) -> Run:
+    if not rows:
+        return Run(seed, status, reason, {}, None, 0, 0.0)
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    last = rows[-1]
+    iterations = None if np.isnan(last["iteration"]) else int(last["iteration"])
+    return Run(seed, status, reason, columns, iterations, int(last["evaluations"]), 0.0)
 
 
 def column_names(runs: Sequence[Run]) -> list[str]:

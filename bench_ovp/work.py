@@ -4,52 +4,72 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .checkpoints import Horizon
 from .compiling import Compiling
 from .custody import Custody
+from .errors import PluginError
 from .guard import Death, Guard
+from .keys import define_optimizer, define_problem, digest_definition, make_key
 from .optimizers import Optimizer
 from .plan import Cell
 from .problems import Problem
 from .rates import Rate, fit_rate
 from .registry import Frame, Plugin, Registry, assemble, describe_error, find_culprit, list_frames
 from .store import Outcome
-from .trace import Run, failed
+from .trace import UNFINISHED, Run, failed
 
+PORTION = 15.0  # seconds after which the runs of a task are stored and go on in another: what a lost worker costs
+UNFITTED = Rate("undecided", reason="unfinished")
+
+_turn = threading.Lock()  # a task has its process for itself, as prints, bounds and threads of BLAS are the process's
 _guard = Guard()  # of this process; a worker's bounds its tasks
 
 
-def prepare_worker(folder: Path, memory: int | None) -> None:
+def prepare_worker(folder: Path, memory: int | None, ours: bool = True) -> None:
     """In a fresh worker process: Ctrl-C is the planner's to handle, and a task has bounds.
 
     Args:
         folder: where workers note what they are at.
         memory: bytes that it may come to hold.
+        ours: whether we started the process; of another's we leave the signals alone, and learn ourselves how the
+            worker before it died.
     """
     global _guard
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _guard = Guard(folder, memory)
+    if ours:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _guard = Guard(folder, memory, succeeds=not ours)
 
 
 def do(cell: Cell) -> list[Outcome]:
     """Run all seeds of a task; a run that breaks is an outcome with status `failed`."""
+    with _turn:
+        return _do(cell)
+
+
+def _do(cell: Cell) -> list[Outcome]:
     from .integrate import integrate
 
     registry = assemble(tuple(Path(file) for file in cell.plugins))
+    if death := _guard.recall(name_task(cell)):
+        return fail_dead(death, cell, registry)
     custody = Custody()
     _guard.begin(name_task(cell), cell.stop.wall, cell.stop.memory)
     try:
         with custody, Compiling() as compiling:
             problem, optimizer = cell.revive(registry)
+            check_sources(cell, problem, optimizer)
             trace = integrate(
-                problem, optimizer, cell.seeds, cell.horizon, cell.per_decade, cell.stop, tick=_guard.tick
-            )
+                problem, optimizer, cell.seeds, cell.horizon, cell.per_decade, cell.stop,
+                watch=_guard, earlier=cell.earlier, portion=PORTION,
+            )  # fmt: skip
             runs = [_blamed(run, cell, registry) for run in trace.runs]
-            rates = [fit_run(run, optimizer) for run in runs]
+            rates = [UNFITTED if run.status == UNFINISHED else fit_run(run, optimizer) for run in runs]
         share = compiling.seconds / len(runs)
         return [Outcome(*pair, trace.engine, custody.said, share) for pair in zip(runs, rates, strict=True)]
     except (Exception, SystemExit) as error:  # a plug-in's failure is a result; it must hurt nobody else
@@ -58,14 +78,42 @@ def do(cell: Cell) -> list[Outcome]:
         _guard.end()
 
 
+def check_sources(cell: Cell, problem: Problem, optimizer: Optimizer) -> None:
+    """Refuse a task whose numbers would not be those that its key stands for.
+
+    Errors:
+        PluginError: this process holds other sources, or other versions of libraries, than the one that planned.
+    """
+    sides = digest_definition(define_problem(problem)), digest_definition(define_optimizer(optimizer))
+    if make_key(*sides, cell.per_decade) != cell.key:
+        raise PluginError(
+            "this worker holds other sources or versions than the suite was planned with; "
+            "install the same on all machines, or run the suite again if a file was edited meanwhile"
+        )
+
+
 def name_task(cell: Cell) -> str:
     """What tells a task from all others of a suite, in one line."""
     return f"{cell.label}, seeds {cell.seeds[0]} to {cell.seeds[-1]}"
 
 
-def fail(cell: Cell, reason: str, status: str = "failed", said: str = "") -> list[Outcome]:
-    """The outcomes of a task that has nothing to show."""
-    return [Outcome(run, fit_failed(reason), "", said) for run in failed(cell.seeds, reason, status)]
+def fail(
+    cell: Cell, reason: str, status: str = "failed", said: str = "", rows: Mapping[int, Any] = {}
+) -> list[Outcome]:
+    """The outcomes of a task that broke; `rows` are those that its runs recorded before, by seed."""
+    kept = {run.seed: _list_rows(run) for run in cell.earlier}
+    kept |= {seed: [*kept.get(seed, ()), *found] for seed, found in rows.items()}
+    return [Outcome(run, fit_failed(reason), "", said) for run in failed(cell.seeds, reason, status, kept)]
+
+
+def fail_dead(death: Death, cell: Cell, registry: Registry) -> list[Outcome]:
+    """The outcomes of a task of which a worker died."""
+    status = "timeout" if death.timed_out else "failed"
+    return fail(cell, describe_death(death, cell, registry), status, rows=death.rows)
+
+
+def _list_rows(run: Run) -> list[dict[str, float]]:
+    return [dict(zip(run.rows, values, strict=True)) for values in zip(*run.rows.values(), strict=True)]
 
 
 def find_suspects(cell: Cell, registry: Registry) -> tuple[Plugin, ...]:

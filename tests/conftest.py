@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import settings
 
+from bench_ovp.journal import Journal, write_journal
 from bench_ovp.registry import _assemble
+from bench_ovp.store import FILE, RUN, _read_facts
 
 settings.register_profile("seeded", derandomize=True, deadline=None)  # the same examples every time
 settings.load_profile("seeded")
@@ -27,6 +30,17 @@ optimizers:
 seeds: 2
 horizon: {iterations: 1e3}
 """
+
+
+def drop_runs(folder: Path, drops: Callable[[dict[str, Any]], bool]) -> int:
+    """Take stored runs out of a folder of results; how many there were."""
+    journal = Journal(folder / FILE)
+    contents = [journal.read(place) for place in journal.scan().places]
+    journal.close()
+    kept = [content for content in contents if content[:1] != RUN or not drops(_read_facts(content))]
+    write_journal(folder / FILE, kept)
+    return len(contents) - len(kept)
+
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Invoke = Callable[..., Result]

@@ -7,23 +7,20 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import TINY, command_line, environment, write_plugin
+from conftest import TINY, command_line, drop_runs, environment, write_plugin
 
 import bench_ovp as ovp
-from bench_ovp.executors import SerialExecutor, open_executor
-
-HALF_DONE = "DELETE FROM runs WHERE key = (SELECT key FROM runs ORDER BY key LIMIT 1)"
+from bench_ovp.executors import Pool, SerialExecutor, open_pool
+from bench_ovp.store import FILE, Store
 
 
 def frame(folder: Path) -> pd.DataFrame:
@@ -98,7 +95,7 @@ def test_a_broken_suite_file_in_a_process_of_its_own(command, tiny):
         (("suite", "suite.yaml", "--only", "nothing*"), "no cell matches; cells are called like 'teacher-neuron[n=1"),
         (("suite", "suite.yaml", "--executor", "proces"), "unknown; known: process, serial, dask"),
         (("suite", "suite.yaml", "--executor", "proces", "--dry-run"), "unknown; known: process, serial, dask"),
-        (("suite", "suite.yaml", "--results", "suite.yaml"), "cannot make the folder"),
+        (("suite", "suite.yaml", "--results", "suite.yaml"), "cannot write to the folder"),
         (("report", "nowhere"), "nowhere holds no results of a suite; name a folder"),
         (("report", "."), "holds no results of a suite"),
         (("show", "heavy-bal"), "no problem or optimizer is called 'heavy-bal'; did you mean 'heavy-ball'?"),
@@ -301,26 +298,26 @@ def test_a_script_without_a_guard_may_run_a_suite(tiny, tiny_results):
 def test_the_report_of_a_half_finished_suite_is_marked_partial(invoke, tiny, tiny_results):
     home = tiny.parent / "results" / "tiny"
     shutil.copytree(tiny_results, home)
-    with closing(sqlite3.connect(home / "runs.sqlite")) as db, db:
-        assert db.execute(HALF_DONE).rowcount == 2
+    assert drop_runs(home, lambda facts: facts["label"].startswith("teacher-neuron[n=1,d=5] x heavy")) == 2
     told = invoke("report", home)
     assert told.exit_code == 0, told.output
     assert "partial: 1 cells are not finished, such as teacher-neuron[n=" in told.stdout
     assert len(runs(home)) == 6
     assert "partial" in (home / "report.html").read_text().lower()
     assert list((home / "figures").glob("*.svg"))
-    with closing(sqlite3.connect(home / "runs.sqlite")) as db:
-        assert db.execute("SELECT count(*) FROM runs").fetchone() == (6,)  # it ran nothing
+    with Store(home, writable=False) as store:
+        assert len(list(store.list_runs())) == 6  # it ran nothing
 
 
 def test_a_damaged_run_is_named_and_computed_again(invoke, tiny, tiny_results):
     home = tiny.parent / "results" / "tiny"
     shutil.copytree(tiny_results, home)
-    with closing(sqlite3.connect(home / "runs.sqlite")) as db, db:
-        db.execute("UPDATE runs SET digest = 'x' WHERE rowid = 1")
+    image = bytearray((home / FILE).read_bytes())
+    image[image.index(b'"status": "ok"')] ^= 1
+    (home / FILE).write_bytes(image)
     told = invoke("suite", "suite.yaml", "--no-report")
     assert told.exit_code == 0
-    assert re.search(r"the stored run of teacher-neuron\[n=.* x .*, seed \d is damaged and will be", told.stderr)
+    assert "bytes are damaged; what they held is computed again, the file as it was is damaged-1.jour" in told.stderr
     pd.testing.assert_frame_equal(frame(home), frame(tiny_results), check_exact=True)
 
 
@@ -403,8 +400,9 @@ def test_a_worker_that_a_plugin_kills_fails_that_run_alone(command, tiny):
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no mask of signals")
 def test_workers_start_deaf_to_ctrl_c_and_the_planner_does_not(tmp_path):
     main, mask = sys.modules["__main__"], signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    with open_executor("process", 1, tmp_path) as pool:
-        assert signal.SIGINT in pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()
+    pool = open_pool("process", 1, tmp_path)
+    assert signal.SIGINT in pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()
+    pool.close(now=False)
     assert signal.SIGINT not in mask
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
     assert sys.modules["__main__"] is main
@@ -421,7 +419,10 @@ class Frail(SerialExecutor):
 
 
 def test_a_pool_that_breaks_between_two_tasks_is_opened_anew(invoke, tiny, tiny_results, monkeypatch):
-    monkeypatch.setattr("bench_ovp.engine.open_executor", lambda name, jobs, folder: Frail())
+    def open_frail(name, jobs, folder):
+        return Pool(Frail(), lambda: 1, lambda now: None)
+
+    monkeypatch.setattr("bench_ovp.engine.open_pool", open_frail)
     told = invoke("suite", "suite.yaml", "--no-report")
     assert told.exit_code == 0, told.output
     pd.testing.assert_frame_equal(frame(tiny.parent / "results/tiny"), frame(tiny_results), check_exact=True)

@@ -21,6 +21,7 @@ from bench_ovp.integrate.lockstep import FOREVER, NumpyEngine
 from bench_ovp.optimizers import DriverMethod, Optimizer, StepMethod
 from bench_ovp.oracle import Oracle
 from bench_ovp.problems import Problem
+from bench_ovp.trace import Watch
 
 STEPS = ["gradient-descent", "heavy-ball", "nesterov", "polyak-step"]
 
@@ -642,11 +643,12 @@ def test_numbers_do_not_depend_on_the_cores():
 
 
 def test_a_ticking_caller_may_interrupt():
-    def refuse():
-        raise KeyboardInterrupt
+    class Refusing(Watch):
+        def tick(self):
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        integrate(VALLEY, Optimizer(DESCENT), [0], Horizon(iterations=10), tick=refuse)
+        integrate(VALLEY, Optimizer(DESCENT), [0], Horizon(iterations=10), watch=Refusing())
 
 
 @njit

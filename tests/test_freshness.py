@@ -13,7 +13,7 @@ import pytest
 
 from bench_ovp import freshness, suite_run
 
-HEAVY = {"numpy", "pandas", "pyarrow", "scipy", "numba", "matplotlib", "seaborn", "yaml", "pydantic", "sqlite3"}
+HEAVY = {"numpy", "pandas", "pyarrow", "scipy", "numba", "matplotlib", "seaborn", "yaml", "pydantic"}
 LOADED = """\
 import sys
 from bench_ovp.cli import main
@@ -104,7 +104,7 @@ def edit(path):
 CHANGES = {
     "a table is deleted": lambda home: (home / "results/small/ranking.csv").unlink(),
     "a table is edited": lambda home: edit(home / "results/small/traces.parquet"),
-    "the store is gone": lambda home: (home / "results/small/runs.sqlite").unlink(),
+    "the store is gone": lambda home: (home / "results/small/runs.journal").unlink(),
     "the provenance is edited": lambda home: edit(home / "results/small/provenance.json"),
     "a matrix is edited": lambda home: np.save(home / "w.npy", 2 * np.eye(2, 5)),
     "a plug-in is edited": lambda home: (home / "mine.py").write_text(PLUGIN.replace("0.1", "0.2")),

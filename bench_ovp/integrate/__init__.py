@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
@@ -12,7 +13,7 @@ from ..checkpoints import Horizon, StopRule
 from ..errors import InputError
 from ..optimizers import DriverMethod, Optimizer
 from ..problems import Problem
-from ..trace import Trace
+from ..trace import Run, Trace, Watch
 
 __all__ = ["integrate"]
 
@@ -24,7 +25,9 @@ def integrate(
     horizon: Horizon,
     per_decade: int = 20,
     stop: StopRule | None = None,
-    tick: Callable[[], None] = lambda: None,
+    watch: Watch | None = None,
+    earlier: Sequence[Run] = (),
+    portion: float = math.inf,
 ) -> Trace:
     """Run `optimizer` on `problem` from the starts of `seeds`.
 
@@ -34,7 +37,10 @@ def integrate(
         horizon: how far to go.
         per_decade: checkpoints per decade of iterations or time.
         stop: what ends a run earlier.
-        tick: called a few times a second; may raise to interrupt.
+        watch: is told how it goes.
+        earlier: runs of these seeds that stopped earlier, all at one place, with the state to go on from. What
+            comes of them is what an uninterrupted run gives, bit for bit.
+        portion: seconds after which runs of a step method are handed back as UNFINISHED, to go on later.
     Errors:
         InputError: the horizon does not bound this kind of method.
     """
@@ -49,7 +55,7 @@ def integrate(
         raise InputError(f"{optimizer.label} is a flow: it obeys a horizon in time; add `time: 1e4`, say")
     # A threaded factorisation rounds differently from a serial one; numbers must not depend on the cores.
     with _find_pools("scipy.linalg" in sys.modules).limit(limits=1):
-        return run(problem, optimizer, list(seeds), horizon, per_decade, stop, tick)
+        return run(problem, optimizer, list(seeds), horizon, per_decade, stop, watch or Watch(), earlier, portion)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -12,7 +13,7 @@ from ..errors import InputError, Stop
 from ..optimizers import DriverMethod, Optimizer
 from ..oracle import Oracle
 from ..problems import Array, Problem
-from ..trace import Recorder, Run, Trace
+from ..trace import Recorder, Run, Trace, Watch
 from .coordinates import choose_coordinates
 from .rehearsal import rehearse_problem
 
@@ -67,9 +68,12 @@ def drive(
     horizon: Horizon,
     per_decade: int,
     stop: StopRule,
-    tick: Callable[[], None],
+    watch: Watch,
+    earlier: Sequence[Run] = (),
+    portion: float = math.inf,
 ) -> Trace:
-    """Run a driver from the starts of `seeds`; see `integrate` for the arguments."""
+    """Run a driver from the starts of `seeds`; see `integrate` for the arguments. A driver does not go on later."""
+    assert not earlier
     method = optimizer.method
     assert isinstance(method, DriverMethod)
     if method.clock == "time":
@@ -85,7 +89,7 @@ def drive(
     groups = [list(seeds)] if method.batched else [[seed] for seed in seeds]
     runs: list[Run] = []
     for group in groups:
-        runs += _drive_group(problem, optimizer, group, positions, horizon.evaluations, stop, tick)
+        runs += _drive_group(problem, optimizer, group, positions, horizon.evaluations, stop, watch)
     return Trace(problem, optimizer, tuple(runs), "driver")
 
 
@@ -96,7 +100,7 @@ def _drive_group(
     positions: Sequence[float],
     budget: int | None,
     stop: StopRule,
-    tick: Callable[[], None],
+    watch: Watch,
 ) -> tuple[Run, ...]:
     method = optimizer.method
     assert isinstance(method, DriverMethod)
@@ -106,12 +110,14 @@ def _drive_group(
     curvature_cost = w.shape[1] * w.shape[2]
     inner, w = choose_coordinates(problem, optimizer, w)
     oracle = Oracle(inner, len(seeds), curvature_cost)
-    recorder = Recorder(inner, seeds, stop.loss, clock)
+    regular = set(positions[:-1])
+    recorder = Recorder(inner, seeds, stop.loss, clock, regular, watch=watch)
     begun = time.monotonic()
+    watch.start()
     latest: list[tuple[float, Array]] = []
 
     def arrive(position: float, at: Array) -> None:
-        tick()
+        watch.tick()
         if at.shape != w.shape:
             raise ValueError(f"{optimizer.name} reports w of shape {at.shape}, not {w.shape}")
         latest[:] = [(position, at)]

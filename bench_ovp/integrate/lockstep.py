@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..checkpoints import Horizon, StopRule, iterations_to_record, last_iteration
+from ..checkpoints import Horizon, StopRule, grid, iterations_to_record, last_iteration
 from ..errors import InputError, PluginError
 from ..optimizers import Optimizer, StepMethod
 from ..oracle import Oracle
 from ..problems import Array, Problem
-from ..trace import Recorder, Trace
+from ..trace import UNFINISHED, Recorder, Run, Trace, Watch
 from .coordinates import choose_coordinates
 from .rehearsal import check_step, rehearse_problem, rehearse_step
 
 STRETCH_SECONDS = 0.2  # how long a stretch of steps may keep the caller waiting
 REST_STEPS = 1000  # from checkpoint to checkpoint, without any change: the run has come to rest
 FOREVER = 2**62
+NUMBERS = ("position", "landmark", "evaluations", "seconds")  # of a run's state, beside its arrays
 
 State = tuple[Any, ...]
 
@@ -67,7 +70,9 @@ def step_all(
     horizon: Horizon,
     per_decade: int,
     stop: StopRule,
-    tick: Callable[[], None],
+    watch: Watch,
+    earlier: Sequence[Run] = (),
+    portion: float = math.inf,
 ) -> Trace:
     """Run a step method from the starts of `seeds`; see `integrate` for the arguments."""
     end = last_iteration(horizon, optimizer.time_per_iteration)
@@ -76,6 +81,7 @@ def step_all(
     budget = FOREVER if horizon.evaluations is None else horizon.evaluations
     wall = np.inf if stop.wall is None else stop.wall
     checkpoints = iterations_to_record(per_decade, budget if end is None else end)
+    regular = set(grid(per_decade, checkpoints[-1]))
 
     w = problem.start(seeds)
     rehearse_problem(problem, w)
@@ -85,18 +91,26 @@ def step_all(
     state = _initial_state(optimizer, w)
     rehearse_step(inner, optimizer, w, state)
     engine = choose_engine(inner, optimizer, w)
-    recorder = Recorder(inner, seeds, stop.loss, optimizer.time_per_iteration)
+    recorder = Recorder(inner, seeds, stop.loss, optimizer.time_per_iteration, regular, earlier, watch)
 
-    seconds = [0.0] * len(seeds)
-    begun = time.monotonic()
+    seconds = [run.seconds for run in earlier] or [0.0] * len(seeds)
+    at = take_up(earlier, oracle) if earlier else Position(w, state, 0, w, state, 0, 0.0)
+    w, state, k = at.w, at.state, at.k
+    landmark, landmark_k = (at.landmark_w, at.landmark_state), at.landmark  # at the checkpoint before
+    begun = time.monotonic() - at.seconds
+    watch.start(at.seconds)
     per_step = np.inf
-    landmark = (w, state)  # at the checkpoint before
-    k = landmark_k = 0
-    for checkpoint in checkpoints:
+    for checkpoint in checkpoints[bisect_right(checkpoints, k) :]:
         while k < checkpoint and recorder.active and oracle.evaluations < budget:
-            tick()
-            if time.monotonic() - begun > wall:
-                recorder.end(recorder.active, "timeout", f"the wall limit of {wall:g} s", k, oracle.evaluations)
+            watch.tick()
+            spent = time.monotonic() - begun
+            if spent > min(wall, at.seconds + portion):
+                here = Position(w, state, k, *landmark, landmark_k, spent)
+                put_down(here, recorder, oracle)
+                ending = (UNFINISHED, "it goes on later")
+                if spent > wall:
+                    ending = ("timeout", f"the wall limit of {wall:g} s")
+                recorder.end(recorder.active, *ending, k, oracle.evaluations)
                 break
             count = max(1, min(checkpoint - k, int(STRETCH_SECONDS / per_step)))
             before, charged = (w, state), oracle.evaluations
@@ -110,8 +124,9 @@ def step_all(
                 for index in np.flatnonzero(~finite):
                     alone = _select(*before, np.array([index]))
                     good, last, beyond = _last_finite(inner, engine, *alone, k, taken)
-                    spent = charged + round(price * good)
-                    recorder.end([active[index]], *recorder.ran_out(active[index], last, beyond), k + good, spent)
+                    charges = charged + round(price * good)
+                    recorder.end([active[index]], *recorder.ran_out(active[index], last, beyond), k + good, charges)
+                    recorder.keep(active[index], {})
                 if recorder.active:
                     w, state = _select(w, state, np.flatnonzero(finite))
                     landmark = _select(*landmark, np.flatnonzero(finite))
@@ -130,12 +145,61 @@ def step_all(
         if len(going_on) < len(w):
             w, state = _select(w, state, going_on)
             oracle.narrow(len(w))
-        landmark, landmark_k = (w, state), k
+        if k in regular:
+            landmark, landmark_k = (w, state), k
         if oracle.evaluations >= budget:
             break
+    put_down(Position(w, state, k, *landmark, landmark_k, time.monotonic() - begun), recorder, oracle)
     limit = f"{budget:g} evaluations" if oracle.evaluations >= budget else f"iteration {k:g}"
     recorder.end(recorder.active, "ok", f"reached its horizon, {limit}", k, oracle.evaluations)
     return Trace(problem, optimizer, recorder.runs(seconds), engine.note)
+
+
+class Position(NamedTuple):
+    """Where runs that advance together are, and all that decides how they go on.
+
+    Args:
+        w, state: now, at iteration k.
+        landmark_w, landmark_state: at the regular checkpoint before, at iteration `landmark`.
+        seconds: spent so far.
+    """
+
+    w: Array
+    state: State
+    k: int
+    landmark_w: Array
+    landmark_state: State
+    landmark: int
+    seconds: float
+
+
+def put_down(at: Position, recorder: Recorder, oracle: Oracle) -> None:
+    """Leave each active run's part of a position with it, so that it can be taken up again."""
+    parts = {"w": at.w, "landmark_w": at.landmark_w}
+    for number, pair in enumerate(zip(at.state, at.landmark_state, strict=True)):
+        parts |= {f"state_{number}": pair[0], f"landmark_state_{number}": pair[1]}
+    if any(part.dtype != np.float64 for part in parts.values()):
+        return  # only float64 is stored
+    numbers = (at.k, at.landmark, oracle.evaluations, at.seconds)
+    shared = {name: np.float64(x) for name, x in zip(NUMBERS, numbers, strict=True)}
+    for index, run in enumerate(recorder.active):
+        recorder.keep(run, shared | {name: part[index] for name, part in parts.items()})
+
+
+def take_up(earlier: Sequence[Run], oracle: Oracle) -> Position:
+    """The position of runs that were put down together; the oracle is charged what they have been."""
+    states = [run.state for run in earlier]
+    assert all(states)
+    k, landmark, evaluations, seconds = (float(states[0][name]) for name in NUMBERS)  # type: ignore[index]
+    assert all(state["position"] == k for state in states)  # type: ignore[index]
+    oracle.charge(int(evaluations) * len(earlier))
+
+    def gather(name: str) -> Array:
+        return np.stack([state[name] for state in states])  # type: ignore[index]
+
+    count = sum(name.startswith("state_") for name in states[0])  # type: ignore[union-attr]
+    now, then = (tuple(gather(f"{kind}_{i}") for i in range(count)) for kind in ("state", "landmark_state"))
+    return Position(gather("w"), now, int(k), gather("landmark_w"), then, int(landmark), seconds)
 
 
 def choose_engine(problem: Problem, optimizer: Optimizer, w: Array) -> Engine:
