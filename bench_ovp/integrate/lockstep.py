@@ -100,11 +100,11 @@ def step_all(
     begun = time.monotonic() - at.seconds
     watch.start(at.seconds)
     per_step = np.inf
-    for checkpoint in checkpoints[bisect_right(checkpoints, k) :]:
+    for checkpoint in checkpoints[bisect_right(checkpoints, recorder.last_position()) :]:
         while k < checkpoint and recorder.active and oracle.evaluations < budget:
             watch.tick()
             spent = time.monotonic() - begun
-            if spent > min(wall, at.seconds + portion):
+            if spent > wall or (k > at.k and spent > at.seconds + portion):
                 here = Position(w, state, k, *landmark, landmark_k, spent)
                 put_down(here, recorder, oracle)
                 ending = (UNFINISHED, "it goes on later")
