@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FIGURES = (".png", ".svg", ".pdf")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 EPILOG = """\b
 Examples:
@@ -45,6 +47,13 @@ class Commands(click.Group):
         except InputError as error:
             click.echo(f"bench-ovp: {error}", err=True)
             context.exit(BAD_INPUT)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"bench-ovp: {where}{error.strerror}; finished runs are kept: make room, and the same command "
+                       "goes on", err=True)  # fmt: skip
+            context.exit(FAILED)
         except KeyboardInterrupt:
             click.echo("\nbench-ovp: interrupted; finished runs are kept, the same command goes on", err=True)
             context.exit(INTERRUPTED)
@@ -71,6 +80,7 @@ def main() -> None:
 @_PLUGINS
 @click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
 @click.option("--no-report", is_flag=True, help="Write the tables only.")
+@click.option("--verify", is_flag=True, help="Run a sample of what is stored again and compare bit for bit.")
 def suite(
     file: Path,
     results: Path,
@@ -81,16 +91,21 @@ def suite(
     plugins: tuple[Path, ...],
     dry_run: bool,
     no_report: bool,
+    verify: bool,
 ) -> None:
     """Run what is missing of the suite FILE, then write tables and report.
 
-    Exit codes: 0 all runs ended; 1 some failed or timed out, or a plug-in did not load; 2 bad input.
+    Exit codes: 0 all runs ended; 1 some failed or timed out, a plug-in did not load, --verify found other numbers, or
+    there is no room to write; 2 bad input.
     """
     from .freshness import Said, ask, keep, recall
     from .progress import Reporting
 
     if dry_run:
         _print_plan(file, results, executor, seeds, only, plugins)
+        return
+    if verify:
+        _verify(file, results, jobs=jobs, executor=executor, seeds=seeds, only=only, plugins=plugins)
         return
     report = not no_report
     asked = ask(file=file, results=results, executor=executor, seeds=seeds, only=only, plugins=plugins, report=report)
@@ -152,6 +167,38 @@ def explain(results: Path, problem: str, optimizer: str, seed: int | None, outpu
     click.echo(f"\n{fill(caption)}\n")
     for path in written:
         click.echo(f"figure: {path}")
+
+
+@main.command("explain-cache", epilog='\b\nExample:\n  bench-ovp explain-cache results/paper "* x heavy-ball*"')
+@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("cell")
+def explain_cache(results: Path, cell: str) -> None:
+    """Say why CELL would run if the suite were asked again, or why not; runs nothing.
+
+    CELL is a label "PROBLEM x OPTIMIZER" or a glob over them (* and ? are wild, brackets literal).
+    """
+    from .suite_run import explain_stored_cells
+
+    for paragraph in explain_stored_cells(results, cell):
+        click.echo(paragraph)
+
+
+@main.command(epilog="\b\nExample:\n  bench-ovp merge results/paper from-the-other-machine/paper")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("others", type=click.Path(path_type=Path), nargs=-1, required=True)
+def merge(target: Path, others: tuple[Path, ...]) -> None:
+    """Add the stored runs of OTHERS, results of the same suite, to those in TARGET, and redraw its report.
+
+    Where two machines have other numbers for one run, that of TARGET stays, the run is named, and the exit code is 1.
+    """
+    from .merging import merge_results
+
+    merged = merge_results(target, others)
+    click.echo(_describe_finished(merged.finished))
+    click.echo(f"{merged.added} runs added, {merged.equal} there already with the same numbers")
+    for line in merged.conflicts:
+        click.echo(f"conflict: {line}", err=True)
+    sys.exit(FAILED if merged.conflicts else 0)
 
 
 def check_figure(path: Path | None) -> None:
@@ -274,6 +321,18 @@ def _print_plan(
 
     check_name(executor)
     click.echo(describe_plan(file, results, seeds, only, plugins))
+
+
+def _verify(file: Path, results: Path, **asked: Any) -> None:
+    from .progress import Reporting
+    from .suite_run import verify_suite
+
+    with Reporting() as progress:
+        verified = verify_suite(file, results, progress=progress, **asked)
+    for line in verified.different:
+        click.echo(f"other numbers: {line}")
+    click.echo(f"{verified.same} runs were computed again and gave the same bits; {len(verified.different)} did not")
+    sys.exit(FAILED if verified.different else 0)
 
 
 def _describe_finished(finished: Finished) -> str:

@@ -18,11 +18,14 @@ from typing import Any, NamedTuple, cast
 import pluggy
 
 from . import hookspecs
+from .compiling import forget_stale
 from .custody import Custody
 from .errors import InputError
 from .optimizers import DriverMethod, Method, Optimizer, StepMethod
 from .parameters import nearest
 from .problems import Problem, ProblemDefinition, parameters_of
+
+COMPILED = ("integrate", "rates")  # of the host: numba keeps machine code there
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,10 @@ def _assemble(files: tuple[FilePlugin, ...]) -> Registry:
         entry_points(group=hookspecs.PROJECT),
         key=lambda e: (e.dist is None or e.dist.name != ours, e.name, e.value),
     )
-    return gather([*found, *files])
+    registry = gather([*found, *files])
+    packages = (place for plugin in registry.plugins for place in plugin.places if place.is_dir())
+    forget_stale((*(Path(__file__).parent / part for part in COMPILED), *packages))
+    return registry
 
 
 def _digest(file: Path) -> str:

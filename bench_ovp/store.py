@@ -210,6 +210,28 @@ class Store:
                 if content is not None:
                     yield _read_facts(content), content
 
+    def find_run(self, facts: Mapping[str, Any]) -> tuple[dict[str, Any], bytes] | None:
+        """The last record of the run that has the same key, seed and limits as `facts`."""
+        for place in reversed(self._runs.get(_identify(facts["key"], facts["seed"]), ())):
+            there = self._read_head(place)
+            if there["limits"] == facts["limits"] and (content := self._journal.read(place)) is not None:
+                return there, content
+        return None
+
+    def list_definitions(self) -> Iterator[bytes]:
+        """The records of what digests stand for."""
+        for place in self._definitions.values():
+            if (content := self._journal.read(place)) is not None:
+                yield content
+
+    def adopt(self, content: bytes) -> None:
+        """Take in a record of another store, as it is."""
+        kind, identity, _ = PREFIX.unpack(content[: PREFIX.size])
+        if kind == DEFINITION and identity in self._definitions:
+            return
+        [place] = self._journal.append([content])
+        self._index(place)
+
     def list_columns(self, cells: Iterable[Cell]) -> list[str]:
         """What any stored run of `cells` recorded, in the order of its first appearance."""
         names: dict[str, None] = {}

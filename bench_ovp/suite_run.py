@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
+from .audit import Verified, explain_cache, verify_stored
 from .contest import hold_contests
 from .engine import Progress, run_missing
 from .errors import InputError
@@ -117,6 +118,48 @@ def run_suite(
         finished = write_results(folder, suite, cells, store, registry, broken, started, report)
     repeats = None if broken else (*notes, describe_stored(len(chosen), len(chosen)))
     return replace(finished, sources=_list_sources(suite, registry), repeats=repeats)
+
+
+def verify_suite(
+    path: Path,
+    results: Path,
+    *,
+    jobs: int | None = None,
+    executor: str | Executor = "process",
+    seeds: int | None = None,
+    only: Sequence[str] = (),
+    plugins: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> Verified:
+    """Run a sample of what is stored of a suite again and compare bit for bit; writes nothing.
+
+    Args:
+        path, results, jobs, executor, seeds, only, plugins, progress: see `run_suite`.
+    Errors:
+        InputError: the suite cannot be run as it is written, or nothing of it is stored.
+    """
+    registry = read_registry(path, plugins)
+    suite, cells = plan_suite(path, registry, seeds)
+    check_name(executor)
+    with _open_results(results / suite.name) as store:
+        return verify_stored(choose(cells, only), store, registry, progress or Silent(), jobs, executor)
+
+
+def explain_stored_cells(folder: Path, glob: str) -> list[str]:
+    """Why cells of a suite would run, or not, if `suite` were asked again; a paragraph each.
+
+    Args:
+        folder: of the suite's results.
+        glob: over labels "PROBLEM x OPTIMIZER".
+    Errors:
+        InputError: the folder holds no results, or no cell matches.
+    """
+    with _open_results(folder) as store:
+        _, cells, registry = _recall_suite(folder, store)
+        found = list(explain_cache(cells, store, registry, glob))
+    if not found:
+        raise InputError(f"no cell is called {glob!r}; cells are called like {cells[0].label!r}")
+    return found
 
 
 def _list_sources(suite: Suite, registry: Registry) -> tuple[Path, ...]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import json
 import sys
 import time
 from functools import cache
@@ -28,6 +29,7 @@ from numba.extending import overload, overload_method
 from ..optimizers import Optimizer, StepMethod
 from ..oracle import Oracle
 from ..problems import Array, Kernels
+from ..sources import trace_sources
 from . import elementwise
 from .elementwise import one_loop
 
@@ -306,9 +308,11 @@ def _walk_file(step: Any, order: str) -> Path | None:
     try:
         source = Path(inspect.getfile(step)).read_bytes()
         folder = user_cache_path("bench-ovp", ensure_exists=True)
-        identity = f"{step.__module__} {step.__qualname__} {order} {numba.__version__} {WALK}".encode()
+        identity = json.dumps([step.__module__, step.__qualname__, order, numba.__version__, WALK])
+        called = json.dumps(trace_sources(step.__module__))  # a helper of the step is compiled into it
         here = Path(__file__).read_bytes() + Path(elementwise.__file__).read_bytes()
-        file = folder / f"walk_{hashlib.sha256(identity + here + source).hexdigest()[:16]}.py"
+        digest = hashlib.sha256(identity.encode() + called.encode() + here + source).hexdigest()[:16]
+        file = folder / f"walk_{digest}.py"
         if not file.exists():
             file.write_text(WALK)
     except (OSError, TypeError):
