@@ -186,14 +186,15 @@ def explain_cache(results: Path, cell: str) -> None:
 @main.command(epilog="\b\nExample:\n  bench-ovp merge results/paper from-the-other-machine/paper")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.argument("others", type=click.Path(path_type=Path), nargs=-1, required=True)
-def merge(target: Path, others: tuple[Path, ...]) -> None:
-    """Add the stored runs of OTHERS, results of the same suite, to those in TARGET, and redraw its report.
+@click.option("--no-report", is_flag=True, help="Write the tables only.")
+def merge(target: Path, others: tuple[Path, ...], no_report: bool) -> None:
+    """Add the stored runs of OTHERS, results of the same suite, to those in TARGET, and write tables and report.
 
     Where two machines have other numbers for one run, that of TARGET stays, the run is named, and the exit code is 1.
     """
     from .merging import merge_results
 
-    merged = merge_results(target, others)
+    merged = merge_results(target, others, report=not no_report)
     click.echo(_describe_finished(merged.finished))
     click.echo(f"{merged.added} runs added, {merged.equal} there already with the same numbers")
     for line in merged.conflicts:

@@ -32,12 +32,13 @@ class Merged(NamedTuple):
     finished: Finished
 
 
-def merge_results(target: Path, others: Sequence[Path]) -> Merged:
+def merge_results(target: Path, others: Sequence[Path], report: bool = True) -> Merged:
     """Add the stored runs of `others` to `target`, and write its tables and report anew.
 
     Args:
         target: a folder of results; made like the first of `others` where it is absent.
         others: folders of results of the same suite.
+        report: whether to draw figures and page.
     Errors:
         InputError: a folder holds no results, or those of another suite, or is in use.
     """
@@ -70,7 +71,7 @@ def merge_results(target: Path, others: Sequence[Path]) -> Merged:
                         equal += 1
                     elif UNFINISHED not in (facts["status"], there[0]["status"]):
                         conflicts.append(f"{facts['label']}, seed {facts['seed']}: {folder} has other numbers")
-    return Merged(added, equal, tuple(conflicts), redraw(target))
+    return Merged(added, equal, tuple(conflicts), redraw(target, report))
 
 
 def _check(folder: Path) -> None:

@@ -170,7 +170,7 @@ def _list_sources(suite: Suite, registry: Registry) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((*places, *files)))
 
 
-def redraw(folder: Path) -> Finished:
+def redraw(folder: Path, report: bool = True) -> Finished:
     """Tables and report again, from what is stored; runs nothing.
 
     Errors:
@@ -178,7 +178,7 @@ def redraw(folder: Path) -> Finished:
     """
     with _open_results(folder) as store:
         suite, cells, registry = _recall_suite(folder, store)
-        return write_results(folder, suite, cells, store, registry, {}, None, report=True)
+        return write_results(folder, suite, cells, store, registry, {}, None, report)
 
 
 def explain_stored(folder: Path, problem: str, optimizer: str, seed: int | None = None) -> Reasons:
