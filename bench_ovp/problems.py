@@ -55,6 +55,7 @@ class ProblemDefinition(Protocol):
                                          precise, and w in them, for methods that commute with isometries; or None
         kernels()                     -> Kernels for the compiled engine
         resolution                    -> the smallest loss that double precision resolves
+        partial                       -> names of observables that are NaN where they do not exist
         same_start                    -> True where all seeds are meant to start at one point
     """
 

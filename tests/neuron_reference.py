@@ -168,19 +168,41 @@ def gauss_newton(g):
 
 
 def observables(g):
-    """theta_max, residual_norm ‖r‖, H = ‖v‖ − Σhᵢ, Z = Σ_{i<j}‖zᵢ − zⱼ‖, norm_min, norm_max."""
+    """theta_max, residual_norm ‖r‖, H = ‖v‖ − Σhᵢ, Z = Σ_{i<j}‖zᵢ − zⱼ‖, norm_min, norm_max,
+
+    theta_sin2 = Σ sin²(θᵢ/2), balance = max hᵢ/hⱼ (nan unless all hᵢ > 0), kappa_max = max θ(zᵢ, zⱼ) over zᵢ, zⱼ ≠ 0
+    (0 of fewer than two), and of at most 20 students θᵢ, hᵢ and ‖zᵢ‖.
+    """
     students, teacher = g.neuron[:-1], g.neuron[-1]
     norms = [mp.sqrt(square) for square in np.diag(g.gram)[:-1]]
-    z = students[:, 1:]
+    h, z = students[:, 0], students[:, 1:]
     i, j = np.triu_indices(len(z), 1)
+    lengths = [mp.norm(list(row)) if len(row) else mp.zero for row in z]
+    single = {f"theta_{k + 1}": angle for k, angle in enumerate(g.angle[-1, :-1])}
+    single |= {f"h_{k + 1}": value for k, value in enumerate(h)}
+    single |= {f"z_{k + 1}": length for k, length in enumerate(lengths)}
     return {
         "theta_max": max(g.angle[-1, :-1]),
         "residual_norm": mp.sqrt(g.sign @ g.gram @ g.sign),
-        "H": teacher[0] - sum(students[:, 0]),
+        "H": teacher[0] - sum(h),
         "Z": mp.fsum(mp.norm(list(difference)) for difference in z[i] - z[j]),
         "norm_min": min(norms),
         "norm_max": max(norms),
+        "theta_sin2": mp.fsum(mp.sin(angle / 2) ** 2 for angle in g.angle[-1, :-1]),
+        "balance": max(h) / min(h) if min(h) > 0 else mp.nan,
+        "kappa_max": widest(z, lengths),
+        **(single if len(z) <= 20 else {}),
     }
+
+
+def widest(z, lengths):
+    """The largest angle between rows of z that are not zero, 2 atan2(‖āᵢ − āⱼ‖, ‖āᵢ + āⱼ‖), or 0."""
+    unit = [row / length for row, length in zip(z, lengths, strict=True) if length > 0]
+    # Exactly parallel rows differ by rounding; the digits in use say how much of the difference is that.
+    noise = mp.ldexp(1, 20 - mp.prec)
+    pairs = [(mp.norm(list(a - b)), mp.norm(list(a + b))) for k, a in enumerate(unit) for b in unit[:k]]
+    angles = [2 * mp.atan2(minus if minus > noise else 0, plus if plus > noise else 0) for minus, plus in pairs]
+    return max(angles, default=mp.zero)
 
 
 def gradient_step(w, lr, teacher_norm=1.0):

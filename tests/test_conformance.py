@@ -317,6 +317,11 @@ class Bare:
         self.gauss_newton, self.degenerate = inner.gauss_newton, inner.degenerate
 
 
+def roots(w, nothing=np.nan):
+    """√ of a coordinate, where it has one."""
+    return {"root": np.where(w[:, 0, 0] > 0.0, np.sqrt(np.abs(w[:, 0, 0])), nothing)}
+
+
 WRONG_MEAN = {"loss": lambda self, w: Valley.loss(self, w) + 1e-9 * np.mean(w)}
 PROBLEM_FAULTS = {
     "a gradient of the wrong sign": ("gradient", "its sign is wrong", {"grad": lambda self, w: -self.curvature * w}),
@@ -352,6 +357,16 @@ PROBLEM_FAULTS = {
     "an observable called loss": ("observables", "choose another name",
                                   {"observe": lambda self, w: {"loss": w[:, 0, 0]}}),
     "an observable of all runs": ("observables", "one number per run", {"observe": lambda self, w: {"size": w.sum()}}),
+    "an observable that is NaN": ("observables", "'root' is not finite .* name it in `partial`",
+                                  {"observe": lambda self, w: roots(w)}),
+    "a partial observable that is infinite": ("observables", "'root' is not finite",
+                                              {"partial": ("root",), "observe": lambda self, w: roots(w, np.inf)}),
+    "a partial observable that is not there": ("observables", "'root', which observe does not return; correct",
+                                               {"partial": ("root",)}),
+    "a recenter to where a partial one exists": ("recenter", "recenter changes the observable 'root' from",
+                                                 {"partial": ("root",), "observe": lambda self, w: roots(w),
+                                                  **recenter_to(partial=("root",),
+                                                                observe=lambda self, x: roots(np.abs(x)))}),
     "degenerate everywhere": ("degenerate", "narrow its condition",
                               {"degenerate": lambda self, w: np.ones(len(w), dtype=bool)}),
     "a reduced form that drops a coordinate": ("reduction", "reduce changes the loss .* orthonormal basis",
@@ -426,6 +441,7 @@ def test_a_problem_without_a_fault_conforms():
     assert {name for name, reason in told.items() if reason} == {"kernels", "compiled", "reduction", "recenter"}
     find(make_fault("kernels", kernels=kernels_with()), "kernels")()
     find(make_fault("aside", **recenter_to()), "recenter")()
+    find(make_fault("rooted", partial=("root",), observe=lambda self, w: roots(w)), "observables")()
     with pytest.raises(Inapplicable, match="recenters nothing with these parameters"):
         find(make_fault("nowhere", recenter=lambda self, w: None), "recenter")()
 

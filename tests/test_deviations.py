@@ -73,9 +73,10 @@ def test_gradient():
 def test_observables():
     """2e-15 of each."""
     for x, v, problem, g in points():
+        seen = problem.observe(x)
         for name, right in reference.observables(g).items():
-            off = abs(problem.observe(x)[name] - right)
-            assert off <= 2e-15 * abs(right), (name, x, v)
+            off = abs(seen[name] - right)
+            assert off <= 2e-15 * abs(right) or (mp.isnan(right) and np.isnan(seen[name])), (name, x, v)
 
 
 @pytest.mark.parametrize("matrix", ["hessian", "gauss_newton"])

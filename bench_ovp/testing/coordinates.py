@@ -137,9 +137,15 @@ def _refuse_change(
 
 def _list_quantities(problem: Problem) -> dict[str, Quantity]:
     """Loss, gradient norm and observables, each (runs,)."""
+    partial = getattr(problem.instance, "partial", ())
 
     def observing(name: str) -> Quantity:
-        return lambda problem, w: np.asarray(problem.observe(w)[name], dtype=float)
+        def ask(problem: Problem, w: Array) -> Array:
+            found = np.asarray(problem.observe(w)[name], dtype=float)
+            # Where a partial observable does not exist, it must not exist in other coordinates either.
+            return np.where(np.isnan(found), 0.0, found) if name in partial else found
+
+        return ask
 
     found: dict[str, Quantity] = {
         "loss": lambda problem, w: np.asarray(problem.loss(w)),

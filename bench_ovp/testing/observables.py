@@ -14,20 +14,30 @@ TAKEN = ("problem", "optimizer", "seed", "iteration", "time", "evaluations", "lo
 
 
 def check_observables(problem: Problem) -> None:
-    """observe returns a dict of finite (runs,) columns whose names are free and always the same."""
+    """observe returns a dict of finite (runs,) columns whose names are free and always the same.
+
+    A quantity that does not exist everywhere is NaN there, and the class names it in `partial`.
+    """
     if not hasattr(problem.instance, "observe"):
         raise Inapplicable("the problem observes nothing")
     w = ordinary_points(problem)
     found = problem.instance.observe(w.copy())
     if not isinstance(found, Mapping):
         raise Nonconformance(f"observe returns {type(found).__name__}; return a dict of (runs,) arrays by name")
+    partial = tuple(getattr(problem.instance, "partial", ()))
+    if missing := [name for name in partial if name not in found]:
+        raise Nonconformance(f"partial names {missing[0]!r}, which observe does not return; correct the name")
     for name, column in found.items():
         if not isinstance(name, str) or name in TAKEN or "." in name or not name:
             raise Nonconformance(f"observe names a column {name!r}, which tables use; choose another name")
         if np.shape(column) != (len(w),):
             raise Nonconformance(f"observe returns {name!r} of shape {np.shape(column)}; return one number per run")
-        if not np.all(np.isfinite(np.asarray(column, dtype=float))):
-            raise Nonconformance(f"the observable {name!r} is not finite at an ordinary point; mend its formula")
+        values = np.asarray(column, dtype=float)
+        if not np.all(np.isfinite(values) | (np.isnan(values) & (name in partial))):
+            raise Nonconformance(
+                f"the observable {name!r} is not finite at an ordinary point; mend its formula, "
+                "or name it in `partial` if it is NaN where it does not exist"
+            )
     if list(problem.instance.observe(w[:1].copy())) != list(found):
         raise Nonconformance("observe returns other columns for other runs; always return the same names")
 

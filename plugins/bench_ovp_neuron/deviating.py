@@ -33,11 +33,13 @@ class Deviating(Neuron):
         """It is so already."""
 
     def observe(self, x: Array) -> dict[str, Array]:
-        """As for students; ‖r‖ and H as precise as r is stored."""
-        from .observables import NAMES, observe
+        """As for students, which are read to twice the digits."""
+        from .observables import names, observe
+        from .twofold import unrotate
 
-        students = to_students(self.teacher_norm, x)
-        return dict(zip(NAMES, observe(students, np.sqrt(x.shape[1]) * x[:, 0, :]).T, strict=True))
+        students, low = unrotate(self.teacher_norm, x)
+        found = observe(students, low, np.sqrt(x.shape[1]) * x[:, 0, :])
+        return dict(zip(names(x.shape[1]), found.T, strict=True))
 
     def degenerate(self, x: Array) -> NDArray[np.bool_]:
         """Where a student is zero as far as can be told, and so has no direction, shape (runs,)."""

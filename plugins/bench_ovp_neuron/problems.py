@@ -29,6 +29,8 @@ class Neuron:
         start_norm: about the length of the shortest student at the start; that of the teacher, if None.
     """
 
+    partial = ("balance",)  # which needs every student on the teacher's side
+
     def __init__(self, teacher_norm: float, start_norm: float | None = None) -> None:
         self.teacher_norm = float(teacher_norm)
         self.start_norm = self.teacher_norm if start_norm is None else start_norm
@@ -67,10 +69,12 @@ class Neuron:
         return Kernels(self.constants, batch_loss, batch_grad, batch_loss_and_grad)
 
     def observe(self, w: Array) -> dict[str, Array]:
-        """θ_max (radians), ‖r‖, H, Z and the smallest and largest ‖wᵢ‖, each (runs,)."""
-        from .observables import NAMES, observe, residuals
+        """What the proofs look at, each (runs,); see `observables.observe`."""
+        from .observables import names, observe, residuals
 
-        return dict(zip(NAMES, observe(w, residuals(self.teacher_norm, w)).T, strict=True))
+        nothing = np.empty((0, *w.shape[1:]))
+        found = observe(w, nothing, residuals(self.teacher_norm, w))
+        return dict(zip(names(w.shape[1]), found.T, strict=True))
 
     def degenerate(self, w: Array) -> NDArray[np.bool_]:
         """Where a student is exactly zero and the loss has no gradient (Remark 26), shape (runs,)."""
