@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import os
+import reprlib
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -127,7 +129,7 @@ class Registry:
         if name in offered:
             return offered[name]
         note = "".join(f"; {plugin.fault}" for plugin in self.failed)
-        raise InputError(f"unknown {kind} {name!r}{nearest(name, offered)}{note}")
+        raise InputError(f"unknown {kind} {reprlib.repr(name)}{nearest(name, offered)}{note}")
 
 
 class FilePlugin(NamedTuple):
@@ -213,7 +215,7 @@ def find_files(names: Sequence[str | Path], folder: Path) -> tuple[Path, ...]:
     files = []
     for name in names:
         path = (folder / name).resolve()
-        if not path.is_file() or path.suffix != ".py":
+        if path.suffix != ".py" or not os.path.isfile(path):  # Path.is_file raises where a name is too long
             raise InputError(f"there is no plug-in {path}; name a .py file that implements a hook")
         if path not in files:
             files.append(path)

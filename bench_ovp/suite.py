@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -20,7 +21,7 @@ from .problems import Problem, parameters_of
 from .registry import Registry, find_files
 from .yaml_nodes import LARGEST_INTEGER, Mark, Node, parse, read_text
 
-MOST_CELLS = 100_000
+MOST_CELLS = 2_000_000
 MOST_OVERRIDES = 100
 FINEST = 1000  # checkpoints per decade
 LONGEST_NAME = 100
@@ -49,6 +50,8 @@ EXAMPLES = {
 REQUIRED = ("name", "problems", "optimizers", "seeds", "horizon")
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
+# What Windows takes for a device, whatever follows a dot: results are carried from machine to machine.
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{k}" for port in ("COM", "LPT") for k in range(1, 10))}
 _AMOUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
 _UNITS = ("", "kB", "MB", "GB", "TB")
 _MEMORY = re.compile(f"{_AMOUNT} ?({'|'.join(_UNITS)})")
@@ -164,11 +167,11 @@ def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Su
     cells = list(product(problems, optimizers))
     for mark, override in overrides:
         if not absent and not any(matches(override.cells, cell_label(*cell)) for cell in cells):
-            known = f"a cell is called {cell_label(*cells[0])}"
-            raise mark.refuse(f"no cell matches {override.cells!r}; {known}, and * and ? are wild")
+            known = f"a cell is called {_clip(cell_label(*cells[0]))}"
+            raise mark.refuse(f"no cell matches {reprlib.repr(override.cells)}; {known}, and * and ? are wild")
     for problem, optimizer in cells:
         if optimizers[optimizer].method.clock == "time" and suite.rules(problem, optimizer)[0].time is None:
-            told = f"{optimizer} is a flow and ends at a time; add one, such as horizon: {{time: 5e4}}"
+            told = f"{_clip(optimizer)} is a flow and ends at a time; add one, such as horizon: {{time: 5e4}}"
             raise root.children["horizon"].refuse(told)
     return suite
 
@@ -222,7 +225,7 @@ def _read_keys(node: Node, readers: Mapping[str, Reader]) -> dict[str, Any]:
 
 def _reader(node: Node, readers: Mapping[str, Reader]) -> Reader:
     if node.key not in readers:
-        raise node.key_mark.refuse(f"unknown key {node.key!r}{nearest(node.key, readers)}")
+        raise node.key_mark.refuse(f"unknown key {reprlib.repr(node.key)}{nearest(node.key, readers)}")
     return readers[node.key]
 
 
@@ -261,7 +264,7 @@ def _read_number(node: Node, zero: bool = False) -> float:
 
 def _read_name(node: Node) -> str:
     name = _read_text(node)
-    if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+    if len(name) > LONGEST_NAME or not _NAME.fullmatch(name) or name.partition(".")[0].upper() in _DEVICES:
         raise _mistaken(node, "fit to name a folder")
     return name
 
@@ -359,7 +362,7 @@ def _read_entry(item: Node, kind: str, registry: Registry, folder: Path) -> _Ent
     if registry.failed and name not in (registry.problems if kind == "problem" else registry.methods):
         # It may well be what a broken plug-in would have offered: the others can do without it.
         failed = "; ".join(plugin.fault for plugin in registry.failed)
-        return _Entry(item.mark, name, {}, absent=f"there is no {kind} {name!r}, and {failed}")
+        return _Entry(item.mark, name, {}, absent=f"there is no {kind} {reprlib.repr(name)}, and {failed}")
     choices = _choices(item, kind, name, given, registry, folder)
     label = None
     values: dict[str, list[Any]] = {}
@@ -372,7 +375,7 @@ def _read_entry(item: Node, kind: str, registry: Registry, folder: Path) -> _Ent
         for owner, known in choices.items():
             if key not in known:
                 near = nearest(key, [*known, "label"] if kind == "optimizer" else known)
-                raise node.key_mark.refuse(f"{owner} has no parameter {key!r}{near}")
+                raise node.key_mark.refuse(f"{owner} has no parameter {reprlib.repr(key)}{near}")
             read = _read_values(node, known[key], folder)
             if values.setdefault(key, read) != read:
                 told = f"{key} is one thing for {next(iter(choices))} and another for {owner}; list them one by one"
@@ -417,7 +420,7 @@ def _read_item(item: Node, kind: str) -> tuple[str, Mapping[str, Node]]:
     if node.value is None:
         return name, {}
     if not isinstance(node.value, dict):
-        raise node.refuse(f"the parameters of {name} must be a mapping, not {node.show()}; write {example}")
+        raise node.refuse(f"the parameters of {_clip(name)} must be a mapping, not {node.show()}; write {example}")
     return name, node.value
 
 
@@ -478,12 +481,17 @@ def _expand(entries: list[_Entry], make: Callable[[_Entry, dict[str, Any]], Made
                 thing = make(entry, point)
                 label = thing.label
             if label in made:
-                told = f"{label} is on line {lines[label]} already; remove one of the two"
+                told = f"{_clip(label)} is on line {lines[label]} already; remove one of the two"
                 remedy = ", or give it a label" if isinstance(thing, Optimizer) else ""
                 raise entry.mark.refuse(told + remedy)
             made[label] = thing
             lines[label] = entry.mark.line
     return made
+
+
+def _clip(label: str) -> str:
+    """A label in a message, which a vector of hundreds of numbers would swamp."""
+    return label if len(label) <= 200 else f"{label[:200]}…"
 
 
 def _given(rule: Horizon | StopRule | None) -> dict[str, Any]:

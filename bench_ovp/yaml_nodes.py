@@ -11,6 +11,7 @@ import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,7 +19,8 @@ import yaml
 
 from .errors import InputError
 
-LARGEST_FILE = 1_000_000  # bytes
+LARGEST_FILE = 500_000  # bytes; a second of scanning at worst
+MOST_VALUES = 20_000  # keys count as well; half a second of parsing
 LONGEST_TEXT = 4096  # characters; a path may be this long
 DEEPEST = 12  # levels; a grid of matrices is 7 deep
 LARGEST_INTEGER = 2**63 - 1  # what arrays and tables can hold
@@ -98,7 +100,7 @@ class Node:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, of at most a megabyte."""
+    """The text of a file in UTF-8, of at most LARGEST_FILE bytes."""
     top = Mark(path, 1, 1)
     try:
         with path.open("rb") as file:
@@ -118,9 +120,10 @@ def read_text(path: Path) -> str:
         raise mark.refuse("the file is not UTF-8 here; save it as UTF-8") from None
 
 
+@lru_cache(maxsize=1)  # once for the plug-ins that a suite names, once for all else
 def parse(text: str, path: Path) -> Node:
     """The tree of the one document in `text`; `path` is only named in errors."""
-    events = _scan(text, path)
+    events = _count(_scan(text, path), path)
     next(events)  # the start of the stream
     if isinstance(next(events), yaml.StreamEndEvent):
         raise Mark(path, 1, 1).refuse("the file is empty; begin with a name, such as name: paper")
@@ -156,14 +159,25 @@ def _scan(text: str, path: Path) -> Iterator[Any]:
         raise _mark(path, loader.get_mark()).refuse("no such character or number; remove it") from None
 
 
+def _count(events: Iterator[Any], path: Path) -> Iterator[Any]:
+    """The same events, unless they are too many values."""
+    values = 0
+    for event in events:
+        values += isinstance(event, yaml.NodeEvent)
+        if values > MOST_VALUES:
+            told = f"more than {MOST_VALUES:,} keys and values; write seeds as a number, keep starts in .npy files"
+            raise _mark(path, event.start_mark).refuse(f"{told}, or split the suite")
+        yield event
+
+
 def _build(event: Any, events: Iterator[Any], path: Path, key: str, key_mark: Mark, depth: int) -> Node:
     mark = _mark(path, event.start_mark)
     if isinstance(event, yaml.AliasEvent):
         raise mark.refuse("aliases are not read; write the value out, or quote a text that begins with *")
     if event.anchor is not None:
-        raise mark.refuse(f"anchors are not read; remove &{event.anchor}, or put the text in quotes")
+        raise mark.refuse(f"anchors are not read; remove {_quote('&' + event.anchor)}, or put the text in quotes")
     if event.tag is not None:
-        raise mark.refuse(f"tags are not read; remove {event.tag}, or put the text in quotes")
+        raise mark.refuse(f"tags are not read; remove {_quote(event.tag)}, or put the text in quotes")
     if depth > DEEPEST:
         raise mark.refuse(f"nested more than {DEEPEST} levels deep; remove brackets or indentation")
     if isinstance(event, yaml.ScalarEvent):
@@ -210,6 +224,11 @@ def _resolve(text: str, plain: bool, mark: Mark) -> bool | int | float | str | N
             raise mark.refuse("a number beyond double precision; write one below 1e308")
         return number
     return text
+
+
+def _quote(text: str) -> str:
+    """A tag or an anchor in a message: as it is, unless it is long or would not print, as `!%0A` would not."""
+    return text if text.isprintable() and len(text) <= 40 else reprlib.repr(text)
 
 
 def _mark(path: Path, mark: Any) -> Mark:
