@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LARGEST_MATRIX = 1_000_000  # numbers of a start in an .npy file
+LARGEST_MATRIX = 100_000  # numbers of a start in an .npy file
 LARGEST_HEADER = 10_000  # bytes in front of them, as NumPy has it
 
 Positive = Annotated[float, Gt(0)]
@@ -200,6 +200,13 @@ def digest(matrix: Iterable[Iterable[float]]) -> str:
     """Eight hexadecimal digits that stand for a matrix in a label, the same for a list and for a file."""
     plain = [[float(x) for x in row] for row in matrix]
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:8]
+
+
+def count_numbers(value: Any) -> int:
+    """How many numbers a vector or a matrix holds; of a scalar, none."""
+    if isinstance(value, Path):
+        value = load_matrix(value)
+    return sum(count_numbers(item) or 1 for item in value) if isinstance(value, list | tuple) else 0
 
 
 def load_matrix(path: Path) -> list[list[float]]:

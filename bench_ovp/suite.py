@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
-from functools import partial
+from fnmatch import translate
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,13 +16,17 @@ from typing import Any, TypeVar
 from .checkpoints import Horizon, StopRule
 from .errors import InputError
 from .optimizers import DriverMethod, Optimizer, name_for
-from .parameters import Parameter, load_matrix, nearest
+from .parameters import Parameter, count_numbers, load_matrix, nearest, show_value
+from .parameters import label as write_label
 from .problems import Problem, parameters_of
 from .registry import Registry, find_files
 from .yaml_nodes import LARGEST_INTEGER, Mark, Node, parse, read_text
 
-MOST_CELLS = 2_000_000
+MOST_CELLS = 2_000_000  # problems x optimizers x seeds
+MOST_POINTS = 50_000  # of all grids over problems, and as many over optimizers: a second of making them
+MOST_NUMBERS = 1_000_000  # in the vectors and matrices of all points together
 MOST_OVERRIDES = 100
+MOST_MATCHED = 200_000_000  # characters of labels that overrides are held against: a second of matching
 FINEST = 1000  # checkpoints per decade
 LONGEST_NAME = 100
 MOST_CHOICES = 100  # methods of one library in one item
@@ -112,7 +116,13 @@ def cell_label(problem: str, optimizer: str) -> str:
 
 def matches(glob: str, label: str) -> bool:
     """Whether `glob` covers all of `label`: * and ? are wild, brackets literal, case counts."""
-    return fnmatchcase(label, glob.replace("[", "[[]"))
+    return compile_glob(glob)(label) is not None
+
+
+@lru_cache(maxsize=4 * MOST_OVERRIDES)  # as a suite of a million cells asks each of its globs a million times
+def compile_glob(glob: str) -> Callable[[str], re.Match[str] | None]:
+    """The matcher of a glob, see `matches`."""
+    return re.compile(translate(glob.replace("[", "[[]"))).match
 
 
 def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Suite:
@@ -164,13 +174,17 @@ def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Su
         absent=tuple(str(entry.mark.refuse(entry.absent)) for entry in absent),
         text=text,
     )
-    cells = list(product(problems, optimizers))
+    if overrides:
+        _refuse_much_matching(overrides, problems, optimizers)
     for mark, override in overrides:
-        if not absent and not any(matches(override.cells, cell_label(*cell)) for cell in cells):
-            known = f"a cell is called {_clip(cell_label(*cells[0]))}"
+        match = compile_glob(override.cells)
+        if not absent and not any(match(cell_label(*cell)) for cell in product(problems, optimizers)):
+            known = f"a cell is called {_clip(cell_label(next(iter(problems)), next(iter(optimizers))))}"
             raise mark.refuse(f"no cell matches {reprlib.repr(override.cells)}; {known}, and * and ? are wild")
-    for problem, optimizer in cells:
-        if optimizers[optimizer].method.clock == "time" and suite.rules(problem, optimizer)[0].time is None:
+    # An override may add a time, and never takes one away.
+    flows = [label for label, it in optimizers.items() if it.method.clock == "time"] if not suite.horizon.time else []
+    for problem, optimizer in product(problems, flows):
+        if suite.rules(problem, optimizer)[0].time is None:
             told = f"{_clip(optimizer)} is a flow and ends at a time; add one, such as horizon: {{time: 5e4}}"
             raise root.children["horizon"].refuse(told)
     return suite
@@ -192,6 +206,13 @@ class _Entry:
 
     def points(self) -> Iterator[dict[str, Any]]:
         return (dict(zip(self.values, point, strict=True)) for point in product(*self.values.values()))
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the vectors and matrices of all points hold."""
+        return sum(
+            self.size // len(values) * sum(map(count_numbers, values)) for values in self.values.values() if values
+        )
 
 
 Reader = Callable[[Node], Any]
@@ -381,6 +402,7 @@ def _read_entry(item: Node, kind: str, registry: Registry, folder: Path) -> _Ent
                 told = f"{key} is one thing for {next(iter(choices))} and another for {owner}; list them one by one"
                 raise node.key_mark.refuse(told)
     entry = _Entry(item.mark, name, values, label)
+    _refuse_twice(entry, kind)
     if label is not None and entry.size > 1:
         told = f"one label for the {entry.size} optimizers of a grid; remove it, or list them one by one"
         raise given["label"].key_mark.refuse(told)
@@ -462,13 +484,46 @@ def _rank(node: Node, parameter: Parameter) -> int:
 
 def _refuse_many(found: Mapping[str, Any]) -> None:
     # Counted before anything is expanded: seeds: 1e12 must cost nothing.
-    problems = sum(entry.size for entry in found["problems"])
-    optimizers = sum(entry.size for entry in found["optimizers"])
-    seeds = len(found["seeds"])
+    sizes = {kind: sum(entry.size for entry in found[kind]) for kind in ("problems", "optimizers")}
+    problems, optimizers, seeds = *sizes.values(), len(found["seeds"])
     if problems * optimizers * seeds > MOST_CELLS:
         told = f"{problems:,} problems x {optimizers:,} optimizers x {seeds:,} seeds"
         remedy = f"shorten a grid or the seeds to at most {MOST_CELLS:,} runs, or split the suite"
         raise found["problems"][0].mark.refuse(f"{told} are too many; {remedy}")
+    for kind, size in sizes.items():
+        mark = found[kind][0].mark
+        if size > MOST_POINTS:
+            raise mark.refuse(f"{size:,} {kind} are too many; shorten a grid to at most {MOST_POINTS:,}")
+        if (numbers := sum(entry.numbers for entry in found[kind])) > MOST_NUMBERS:
+            told = f"{numbers:,} numbers in the vectors and matrices of {size:,} {kind} are too many"
+            raise mark.refuse(f"{told}; shorten a grid to at most {MOST_NUMBERS:,}, or split the suite")
+
+
+def _refuse_much_matching(
+    overrides: Sequence[tuple[Mark, Override]], problems: Collection[str], optimizers: Collection[str]
+) -> None:
+    one = len(optimizers) * sum(map(len, problems)) + len(problems) * sum(map(len, optimizers))
+    if len(overrides) * one > MOST_MATCHED:
+        cells = len(problems) * len(optimizers)
+        told = f"{len(overrides)} overrides are too many for {cells:,} cells; say it in {MOST_MATCHED // one}"
+        raise overrides[0][0].refuse(f"{told}, or split the suite")
+
+
+def _refuse_twice(entry: _Entry, kind: str) -> None:
+    """Refuse a grid with two equal values, before its points are made."""
+    for key, values in entry.values.items():
+        seen: set[str] = set()
+        for value in values:
+            shown = show_value(value)
+            if shown in seen:
+                point = {name: value if name == key else others[0] for name, others in entry.values.items()}
+                raise _twice(entry.mark, write_label(entry.name, point), entry.mark.line, kind == "optimizer")
+            seen.add(shown)
+
+
+def _twice(mark: Mark, label: str, line: int, renamable: bool) -> InputError:
+    remedy = ", or give it a label" if renamable else ""
+    return mark.refuse(f"{_clip(label)} is on line {line} already; remove one of the two{remedy}")
 
 
 def _expand(entries: list[_Entry], make: Callable[[_Entry, dict[str, Any]], Made]) -> dict[str, Made]:
@@ -481,9 +536,7 @@ def _expand(entries: list[_Entry], make: Callable[[_Entry, dict[str, Any]], Made
                 thing = make(entry, point)
                 label = thing.label
             if label in made:
-                told = f"{_clip(label)} is on line {lines[label]} already; remove one of the two"
-                remedy = ", or give it a label" if isinstance(thing, Optimizer) else ""
-                raise entry.mark.refuse(told + remedy)
+                raise _twice(entry.mark, label, lines[label], isinstance(thing, Optimizer))
             made[label] = thing
             lines[label] = entry.mark.line
     return made

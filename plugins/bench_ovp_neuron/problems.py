@@ -18,6 +18,7 @@ from . import theory
 
 Array = NDArray[np.float64]
 EPSILON = float(np.finfo(np.float64).eps)
+LARGEST = 10**7  # coordinates of a run: 80 MB
 SHORTEST = 1e-3  # ‖v‖: from a shorter start, students are followed as they are
 
 
@@ -142,7 +143,7 @@ class TeacherNeuron(Neuron):
         self.sigma = sigma
         self.w0 = None if w0 is None else _explicit(w0)
         super().__init__(teacher_norm, _start_norm(self.w0, sigma, d))
-        self.n, self.d = (n, d) if self.w0 is None else self.w0.shape
+        self.n, self.d = _fit(n, d) if self.w0 is None else self.w0.shape
 
     def start(self, seeds: Sequence[int]) -> Array:
         """N(0, σ²I) per seed, or w0 for each, shape (runs, n, d)."""
@@ -185,7 +186,7 @@ class ExactNeuron(Neuron):
         super().__init__(teacher_norm, _start_norm(self.w0, sigma, d))
         if self.w0 is not None and len(self.w0) != 1:
             raise ValueError(f"w0 must have one row, the one student; it has {len(self.w0)}")
-        self.d = d if self.w0 is None else self.w0.shape[1]
+        self.d = _fit(1, d)[1] if self.w0 is None else self.w0.shape[1]
 
     def start(self, seeds: Sequence[int]) -> Array:
         """N(0, σ²I) per seed, or w0 for each, shape (runs, 1, d)."""
@@ -252,7 +253,7 @@ class ToyCase2(Neuron):
         if lambdas is not None and (not lambdas or min(lambdas) <= 0.0):
             raise ValueError("lambdas must be positive numbers, one per student")
         self.lambdas = lambdas
-        self.n = n if lambdas is None else len(lambdas)
+        self.n = _fit(n)[0] if lambdas is None else len(lambdas)
 
     def start(self, seeds: Sequence[int]) -> Array:
         """The parallel students, shape (runs, n, 1)."""
@@ -288,7 +289,7 @@ class ToyCase3(Neuron):
         super().__init__(1.0, _start_norm(self.w0, sigma, d))
         if self.w0 is not None and np.any(self.w0 != self.w0[0]):
             raise ValueError("w0 must have equal rows: the students of toy-case-3 are all the same")
-        self.n, self.d = (n, d) if self.w0 is None else self.w0.shape
+        self.n, self.d = _fit(n, d) if self.w0 is None else self.w0.shape
 
     def start(self, seeds: Sequence[int]) -> Array:
         """The first student of `teacher-neuron`'s start, n times, shape (runs, n, d)."""
@@ -307,6 +308,13 @@ def _single(family: str, parameters: Mapping[str, Any]) -> Theory | None:
     if family == "nesterov":
         return theory.late_nesterov(float(parameters["lr"]), source) if "lr" in parameters else None
     return theory.linear(family, parameters, 0.5, source)
+
+
+def _fit(n: int, d: int = 1) -> tuple[int, int]:
+    """The shape (n, d), unless memory would not hold a run of it."""
+    if n * d > LARGEST:
+        raise ValueError(f"{n:,} students in {d:,} dimensions are more than {LARGEST:,} coordinates; take fewer")
+    return n, d
 
 
 def _start_norm(w0: Array | None, sigma: float, d: int) -> float:
