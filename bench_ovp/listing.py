@@ -82,7 +82,8 @@ def describe_plan(
             unknown += seconds is None
         rows.append((cell.label, f"{have}/{all_runs} runs stored", told))
     rest = f", and {unknown} cells of unknown time" if unknown else ""
-    return f"{columns(rows)}\n{len(cells)} cells; about {total:.0f} s of one core{rest}; nothing was run"
+    code = "".join(f"runs the code in {path}\n" for path in registry.files)
+    return f"{code}{columns(rows)}\n{len(cells)} cells; about {total:.0f} s of one core{rest}; nothing was run"
 
 
 def ranking_table(ranking: Sequence[Mapping[str, Any]]) -> str:

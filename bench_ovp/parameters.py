@@ -73,8 +73,8 @@ class Parameter:
         """Return `value` as the parameter takes it, or raise InputError that says what would do."""
         from pydantic import ValidationError
 
-        if isinstance(value, float) and value.is_integer() and _wants_int(self.annotation):
-            value = int(value)  # 1e3 is how people write an integer
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 and _wants_int(self.annotation):
+            value = int(value)  # 1e3 is how people write an integer; 1e300 fits into no array
         if isinstance(value, str) and self.takes_path:
             value = Path(value)
         if value is None and self.default is None:

@@ -214,7 +214,7 @@ def find_files(names: Sequence[str | Path], folder: Path) -> tuple[Path, ...]:
     """
     files = []
     for name in names:
-        path = (folder / name).resolve()
+        path = Path(os.path.realpath(folder / name))  # Path.resolve raises where links go round in circles
         if path.suffix != ".py" or not os.path.isfile(path):  # Path.is_file raises where a name is too long
             raise InputError(f"there is no plug-in {path}; name a .py file that implements a hook")
         if path not in files:

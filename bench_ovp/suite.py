@@ -225,6 +225,9 @@ def _read_top(root: Node, readers: Mapping[str, Reader]) -> dict[str, Any]:
         raise root.refuse(f"a suite must be a mapping, not {root.show()}; begin with {EXAMPLES['name']}")
     found, mistakes = {}, []
     for key, node in root.value.items():
+        if mistakes and key not in readers:
+            mistakes.append(key)  # it only counts: finding the nearest known key takes a while
+            continue
         try:
             found[key] = _reader(node, readers)(node)
         except InputError as error:

@@ -19,7 +19,7 @@ import yaml
 
 from .errors import InputError
 
-LARGEST_FILE = 500_000  # bytes; a second of scanning at worst
+LARGEST_FILE = 300_000  # bytes; half a second of scanning at worst
 MOST_VALUES = 20_000  # keys count as well; half a second of parsing
 LONGEST_TEXT = 4096  # characters; a path may be this long
 DEEPEST = 12  # levels; a grid of matrices is 7 deep

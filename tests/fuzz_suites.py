@@ -2,7 +2,8 @@
 
     python tests/fuzz_suites.py --count 20000 --seed 0
 
-reads each file as `bench-ovp check FILE` does, in this process, and prints one line of JSON: how many kind ended how, the slowest, the peak of memory, and every file that broke the promise. The promise: exit 0, or 2
+reads each file as `bench-ovp check FILE` does, in this process, and prints one line of JSON: how many files of each
+kind ended how, the slowest, the peak of memory, and every file that broke the promise. The promise: exit 0, or 2
 with one line that names the place; no traceback, no warning, no code run, nothing written; within 2 s of processor
 time and 500 MB.
 """
@@ -321,7 +322,7 @@ def compose(chance: random.Random) -> bytes:
 
 def make_bomb(chance: random.Random) -> bytes:
     """What would fill the memory, or the night, if it were unfolded, counted or read to its end."""
-    many = chance.choice((100, 3000, 40_000, 240_000, 500_000))
+    many = chance.choice((100, 3000, 40_000, 200_000, 290_000))
     axis = "[" + ", ".join(map(str, range(1, chance.choice((40, 1000, 15_000))))) + "]"
     head, tail = "name: a\n", "seeds: 1\nhorizon: {iterations: 9, time: 1}\n"
     lists = "problems: [toy-case-1]\noptimizers: [polyak-step]\n"
@@ -363,7 +364,7 @@ def make_bomb(chance: random.Random) -> bytes:
         lambda: "&" + "a" * many + " b",
         lambda: "a" * many + ": 1",
         lambda: head + "problems: [" + "a" * min(many, 4000) + "]\n",
-        lambda: "x" * 600_000 + "é" * many,
+        lambda: "x" * 299_999 + "é" * many,
     )  # fmt: skip
     return chance.choice(bombs)().encode()
 

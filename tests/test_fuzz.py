@@ -86,6 +86,7 @@ def test_three_hundred_files_through_the_command(tmp_path):
     print(dict(exits), f"slowest {slowest:.2f} s, {largest:.0f} MB")
 
 
+@pytest.mark.slow
 def test_files_that_are_right_can_be_planned(tmp_path, invoke):
     write_armoury(tmp_path)
     planned = 0

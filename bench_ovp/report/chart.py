@@ -57,7 +57,8 @@ def compact(svg: bytes) -> bytes:
     text = re.sub(r'(?<= [xy]=")(-?\d+\.\d\d)\d+', r"\1", text)
     text = re.sub(f"(?:{LETTER.pattern})+", join_letters, text)
     names = {name: f"i{place}" for place, name in enumerate(dict.fromkeys(re.findall(r' id="([^"]+)"', text)))}
-    text = re.sub(r'(?<= id=")[^"]+|(?<=url\(#)[^)]+|(?<=href="#)[^"]+', lambda found: names[found[0]], text)
+    # A label may hold what looks like a reference, too.
+    text = re.sub(r'(?<= id=")[^"]+|(?<=url\(#)[^)]+|(?<=href="#)[^"]+', lambda at: names.get(at[0], at[0]), text)
     styles = {style: f"c{place}" for place, style in enumerate(dict.fromkeys(re.findall(r' style="([^"]*)"', text)))}
     text = re.sub(r' style="([^"]*)"', lambda found: f' class="{styles[found[1]]}"', text)
     rules = "".join(f".{name}{{{style}}}" for style, name in styles.items())

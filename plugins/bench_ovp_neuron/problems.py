@@ -142,8 +142,8 @@ class TeacherNeuron(Neuron):
     ) -> None:
         self.sigma = sigma
         self.w0 = None if w0 is None else _explicit(w0)
-        super().__init__(teacher_norm, _start_norm(self.w0, sigma, d))
         self.n, self.d = _fit(n, d) if self.w0 is None else self.w0.shape
+        super().__init__(teacher_norm, _start_norm(self.w0, sigma, d))
 
     def start(self, seeds: Sequence[int]) -> Array:
         """N(0, σ²I) per seed, or w0 for each, shape (runs, n, d)."""
@@ -183,10 +183,10 @@ class ExactNeuron(Neuron):
     ) -> None:
         self.sigma = sigma
         self.w0 = None if w0 is None else _explicit(w0)
-        super().__init__(teacher_norm, _start_norm(self.w0, sigma, d))
         if self.w0 is not None and len(self.w0) != 1:
             raise ValueError(f"w0 must have one row, the one student; it has {len(self.w0)}")
         self.d = _fit(1, d)[1] if self.w0 is None else self.w0.shape[1]
+        super().__init__(teacher_norm, _start_norm(self.w0, sigma, d))
 
     def start(self, seeds: Sequence[int]) -> Array:
         """N(0, σ²I) per seed, or w0 for each, shape (runs, 1, d)."""
@@ -286,10 +286,10 @@ class ToyCase3(Neuron):
     def __init__(self, n: Count = 5, d: Count = 20, sigma: Positive = 0.1, w0: Matrix | None = None) -> None:
         self.sigma = sigma
         self.w0 = None if w0 is None else _explicit(w0)
-        super().__init__(1.0, _start_norm(self.w0, sigma, d))
         if self.w0 is not None and np.any(self.w0 != self.w0[0]):
             raise ValueError("w0 must have equal rows: the students of toy-case-3 are all the same")
         self.n, self.d = _fit(n, d) if self.w0 is None else self.w0.shape
+        super().__init__(1.0, _start_norm(self.w0, sigma, d))
 
     def start(self, seeds: Sequence[int]) -> Array:
         """The first student of `teacher-neuron`'s start, n times, shape (runs, n, d)."""
