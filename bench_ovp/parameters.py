@@ -227,8 +227,8 @@ def load_matrix(path: Path) -> list[list[float]]:
 
 
 @lru_cache(maxsize=1)  # it is asked for where it is checked, where it is labelled, and where it is used
-def _read_matrix(path: Path, size: int, *_: int) -> NDArray[np.float64]:
-    """The matrix in a file of `size` bytes; the other facts tell one state of the file from another."""
+def _read_matrix(path: Path, size: int, *state: int) -> NDArray[np.float64]:
+    """The matrix in a file of `size` bytes; `state` tells an edited file from what it was."""
     import numpy as np
     from numpy.lib import format as npy
 

@@ -223,7 +223,8 @@ def _read_top(root: Node, readers: Mapping[str, Reader]) -> dict[str, Any]:
     """The values of the top keys, read in the file's order; the first of all mistakes is reported."""
     if not isinstance(root.value, dict):
         raise root.refuse(f"a suite must be a mapping, not {root.show()}; begin with {EXAMPLES['name']}")
-    found, mistakes = {}, []
+    found: dict[str, Any] = {}
+    mistakes: list[str] = []
     for key, node in root.value.items():
         if mistakes and key not in readers:
             mistakes.append(key)  # it only counts: finding the nearest known key takes a while

@@ -323,10 +323,16 @@ def test_suite_keys_and_limits_are_documented():
     limits = section("suites.md", "## Limits")
     for limit in (
         suite.MOST_CELLS,
+        suite.MOST_POINTS,
+        suite.MOST_NUMBERS,
         suite.MOST_OVERRIDES,
+        suite.MOST_MATCHED,
         suite.FINEST,
         suite.LONGEST_NAME,
         suite.MOST_CHOICES,
+        parameters.LARGEST_MATRIX,
+        yaml_nodes.LONGEST_TEXT,
+        yaml_nodes.MOST_VALUES,
         yaml_nodes.LARGEST_FILE,
         yaml_nodes.DEEPEST,
     ):
