@@ -169,7 +169,7 @@ def explain(results: Path, problem: str, optimizer: str, seed: int | None, outpu
         click.echo(f"figure: {path}")
 
 
-@main.command("explain-cache", epilog='\b\nExample:\n  bench-ovp explain-cache results/paper "* x heavy-ball*"')
+@main.command("explain-cache", epilog='\b\nExample:\n  bench-ovp explain-cache results/paper "*[n=5,*] x *"')
 @click.argument("results", type=click.Path(path_type=Path))
 @click.argument("cell")
 def explain_cache(results: Path, cell: str) -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LARGEST_MATRIX = 100_000  # numbers of a start in an .npy file
-LARGEST_HEADER = 10_000  # bytes in front of them, as NumPy has it
+LARGEST_MATRIX: int = 100_000  # numbers of a start in an .npy file
+LARGEST_HEADER: int = 10_000  # bytes in front of them, as NumPy has it
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
