@@ -9,26 +9,17 @@ import difflib
 import hashlib
 import inspect
 import json
-import math
 import reprlib
-import stat
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Lt
 
 from .errors import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-LARGEST_MATRIX: int = 100_000  # numbers of a start in an .npy file
-LARGEST_HEADER: int = 10_000  # bytes in front of them, as NumPy has it
+from .matrices import load_matrix as load_matrix  # a value of the type Matrix
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
@@ -207,54 +198,6 @@ def count_numbers(value: Any) -> int:
     if isinstance(value, Path):
         value = load_matrix(value)
     return sum(count_numbers(item) or 1 for item in value) if isinstance(value, list | tuple) else 0
-
-
-def load_matrix(path: Path) -> list[list[float]]:
-    """The matrix stored in an .npy file, as a nested list; never unpickles, and believes no header.
-
-    Errors:
-        InputError: it is no regular file, no .npy file, or does not hold a matrix of at most LARGEST_MATRIX numbers.
-    """
-    try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode):  # opening a pipe may wait forever, and a device do anything
-            raise InputError(f"cannot read {path} as an .npy file: it is no regular file")
-        rows: list[list[float]] = _read_matrix(path, facts.st_size, facts.st_mtime_ns, facts.st_ino).tolist()
-    except (OSError, ValueError) as error:
-        told = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(f"cannot read {path} as an .npy file: {told}") from None
-    return rows
-
-
-@lru_cache(maxsize=1)  # it is asked for where it is checked, where it is labelled, and where it is used
-def _read_matrix(path: Path, size: int, *state: int) -> NDArray[np.float64]:
-    """The matrix in a file of `size` bytes; `state` tells an edited file from what it was."""
-    import numpy as np
-    from numpy.lib import format as npy
-
-    if size > 8 * LARGEST_MATRIX + LARGEST_HEADER:
-        raise InputError(f"{path} is larger than a matrix of {LARGEST_MATRIX:,} numbers")
-    with path.open("rb") as file:  # np.load would open archives as well, and leave them open
-        version = npy.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError("its format is not that of plain numbers")
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                shape, _, dtype = read(file, LARGEST_HEADER)
-        except Exception:  # what literal_eval, tokenize and dtype raise over rubbish is of every kind
-            raise ValueError("its header cannot be read") from None
-        if len(shape) != 2 or dtype.kind not in "fiu":
-            raise InputError(f"{path} must hold a matrix of finite numbers of shape (n, d)")
-        held, told = size - file.tell(), math.prod(shape) * dtype.itemsize
-        if min(shape) < 1 or held != told:
-            raise ValueError(f"its header promises {told:,} bytes in shape {shape}, and it holds {held:,}")
-        file.seek(0)
-        with np.errstate(over="ignore"):
-            matrix: NDArray[np.float64] = npy.read_array(file, allow_pickle=False).astype(np.float64)
-    if not np.isfinite(matrix).all():
-        raise InputError(f"{path} must hold a matrix of finite numbers of shape (n, d)")
-    return matrix
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from .checkpoints import Horizon, StopRule
 from .errors import InputError
+from .matrices import load_matrix
 from .optimizers import DriverMethod, Optimizer, name_for
-from .parameters import Parameter, count_numbers, load_matrix, nearest, show_value
+from .parameters import Parameter, count_numbers, nearest, show_value
 from .parameters import label as write_label
 from .problems import Problem, parameters_of
 from .registry import Registry, find_files

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import bench_ovp as ovp
-from bench_ovp import hookspecs, parameters, ranking, suite, yaml_nodes
+from bench_ovp import hookspecs, matrices, parameters, ranking, suite, yaml_nodes
 from bench_ovp.cli import main
 from bench_ovp.contest import hold_contests
 from bench_ovp.integrate.driven import Checkpoints
@@ -330,7 +330,7 @@ def test_suite_keys_and_limits_are_documented():
         suite.FINEST,
         suite.LONGEST_NAME,
         suite.MOST_CHOICES,
-        parameters.LARGEST_MATRIX,
+        matrices.LARGEST_MATRIX,
         yaml_nodes.LONGEST_TEXT,
         yaml_nodes.MOST_VALUES,
         yaml_nodes.LARGEST_FILE,

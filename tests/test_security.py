@@ -22,7 +22,7 @@ from report_tables import PROBLEMS, make_suite
 
 from bench_ovp import suite as suite_file
 from bench_ovp.errors import InputError
-from bench_ovp.parameters import LARGEST_MATRIX, load_matrix
+from bench_ovp.matrices import LARGEST_MATRIX, load_matrix
 from bench_ovp.registry import installed
 from bench_ovp.report import draw_report
 from bench_ovp.report.chart import compact, drawing, render
