@@ -52,6 +52,7 @@ def run(
     iterations: float | None = None,
     time: float | None = None,
     evaluations: float | None = None,
+    stepped: float | None = None,
     per_decade: int = 20,
     stop_loss: float | None = None,
     wall: float | None = None,
@@ -62,6 +63,7 @@ def run(
         problem, optimizer: made by `problem` and `optimizer`.
         seeds: a number n for 0 … n − 1, or the seeds themselves.
         iterations, time, evaluations: the horizon, whichever comes first; a flow asks for `time`.
+        stepped: the iterations that are taken in any case before a run may be carried on by its modified equation.
         per_decade: checkpoints per decade.
         stop_loss: a target that ends a run early.
         wall: a limit in seconds for all seeds together.
@@ -75,10 +77,12 @@ def run(
     listed = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not listed:
         raise InputError("seeds must name at least one seed")
-    for name, value in (("iterations", iterations), ("time", time), ("evaluations", evaluations)):
+    limits = {"iterations": iterations, "time": time, "evaluations": evaluations, "stepped": stepped}
+    for name, value in limits.items():
         if value is not None and not value > 0:
             raise InputError(f"{name} = {value!r} must be positive")
-    horizon = Horizon(_whole("iterations", iterations), time, _whole("evaluations", evaluations))
+    counts = {name: _whole(name, limits[name]) for name in ("iterations", "evaluations", "stepped")}
+    horizon = Horizon(time=time, **counts)
     return integrate(problem, optimizer, listed, horizon, per_decade, StopRule(stop_loss, wall))
 
 

@@ -14,11 +14,14 @@ class Horizon:
         iterations: steps of a step method.
         time: nominal time, lr·iteration or the t of a flow, which obeys nothing else.
         evaluations: queries charged to one run.
+        stepped: no limit: the iteration up to which every step is taken. A run that is smooth by then is carried on
+            by its modified equation. None leaves it to `integrate.horizon`.
     """
 
     iterations: int | None = None
     time: float | None = None
     evaluations: int | None = None
+    stepped: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,5 +72,6 @@ def last_iteration(horizon: Horizon, time_per_iteration: float) -> int | None:
     limits = [] if horizon.iterations is None else [horizon.iterations]
     if horizon.time is not None:
         # A time that is a whole number of steps must not lose one to the rounding of a division.
-        limits.append(max(1, math.floor(horizon.time / time_per_iteration * (1.0 + 1e-12))))
+        steps = horizon.time / time_per_iteration
+        limits.append(max(1, round(steps) if round(steps) - steps <= 1e-12 * steps else math.floor(steps)))
     return min(limits) if limits else None

@@ -72,9 +72,15 @@ def digest_definition(definition: Definition) -> str:
     return digest_json(definition)
 
 
-def make_key(problem: str, optimizer: str, per_decade: int) -> str:
-    """The key of a trace, from the digests of its two sides."""
-    return digest_json([problem, optimizer, _digest_host(), per_decade])
+def make_key(problem: str, optimizer: str, per_decade: int, stepped: int | None) -> str:
+    """The key of a trace.
+
+    Args:
+        problem, optimizer: the digests of its two sides.
+        per_decade: where it is recorded.
+        stepped: up to where it is stepped, if that was asked for.
+    """
+    return digest_json([problem, optimizer, _digest_host(), per_decade, stepped])
 
 
 @cache

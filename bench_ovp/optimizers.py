@@ -20,6 +20,7 @@ class StepMethod:
 
         init(w)                            -> state, a tuple of arrays with a leading run axis
         step(oracle, w, state, k, lr=0.1)  -> w, state
+        recurrence(lr=0.1)                 -> rho, sigma
 
     `w` has shape (runs, n, d); `oracle.grad(w)`, `oracle.loss(w)` and `oracle.loss_and_grad(w)` may be asked
     anywhere and as often as wanted, `oracle.hessian(w)` and `oracle.gauss_newton(w)` too, and each query is
@@ -36,6 +37,8 @@ class StepMethod:
         isometry_equivariant: whether it commutes with all isometries of the n·d coordinates: with translations, and
             with rotations that mix students. It then commutes with those of the d coordinates, too.
         compile: False for a step that is known to need NumPy (a factorisation per run, say).
+        recurrence: of a method whose iterates obey Σⱼ rho[j] w_{k+1−j} = −Σⱼ sigma[j] ∇L(w_{k+1−j}), with factors
+            that depend on the parameters alone: the pair (rho, sigma). Its runs are carried to far horizons.
     """
 
     name: str
@@ -45,6 +48,7 @@ class StepMethod:
     rotation_equivariant: bool = False
     isometry_equivariant: bool = False
     compile: bool = True
+    recurrence: Callable[..., tuple[Sequence[float], Sequence[float]]] | None = None
 
     def __post_init__(self) -> None:
         if self.isometry_equivariant:

@@ -91,7 +91,7 @@ def list_cells(suite: Suite, registry: Registry) -> list[Cell]:
         digest = digest_definition(define_problem(problem))
         for optimizer, method, method_label, method_digest in methods:
             horizon, stop = suite.rules(label, method_label)
-            key = make_key(digest, method_digest, suite.per_decade)
+            key = make_key(digest, method_digest, suite.per_decade, horizon.stepped)
             cells.append(
                 Cell(named, method, label, method_label, optimizer.alias, suite.seeds, horizon, stop,
                      suite.per_decade, key, files)
@@ -123,14 +123,15 @@ def list_tasks(cell: Cell, registry: Registry, earlier: Mapping[int, Run] | None
     method = registry.methods[cell.optimizer[0]]
     alone = isinstance(method, DriverMethod) and not method.batched
     size = RUNS_PER_DRIVER_TASK if alone else RUNS_PER_STEP_TASK
-    places: dict[float, list[int]] = {}
+    earlier = earlier or {}
+    places: dict[tuple[float, frozenset[str]], list[int]] = {}
     for seed in cell.seeds:
-        place = float(earlier[seed].state["position"]) if earlier and seed in earlier else 0.0  # type: ignore[index]
-        places.setdefault(place, []).append(seed)
-    for place, seeds in places.items():
+        state = earlier[seed].state or {} if seed in earlier else {}
+        places.setdefault((float(state.get("position", 0.0)), frozenset(state)), []).append(seed)
+    for seeds in places.values():
         for first in range(0, len(seeds), size):
             part = tuple(seeds[first : first + size])
-            yield replace(cell, seeds=part, earlier=tuple(earlier[seed] for seed in part) if place and earlier else ())
+            yield replace(cell, seeds=part, earlier=tuple(earlier[seed] for seed in part if seed in earlier))
 
 
 def go_on(task: Cell, runs: Sequence[Run]) -> Cell:

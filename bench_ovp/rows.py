@@ -14,10 +14,11 @@ from .optimizers import Optimizer
 from .problems import Problem
 from .ranking import ORDER, TARGETS
 from .rates import Rate
-from .trace import Trace
+from .trace import HOW, Trace
 
 LABELS = ("problem", "optimizer", "seed")
 FIRST_COLUMNS = ("iteration", "time", "evaluations", "loss", "grad_norm")
+CODED = {"how": HOW}  # words in the tables, which rows hold as numbers
 COUNTS = ("iteration", "evaluations")  # whole numbers; empty for a flow
 RUN_COLUMNS = (
     *("problem", "optimizer", "seed", "status", "reason", "law", "value", "low", "high", "constant"),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows import COUNTS, LABELS, Row, count_records, list_parameters, list_records
+from .rows import CODED, COUNTS, LABELS, Row, count_records, list_parameters, list_records
 from .trace import Trace
 
 GROUP = 100_000  # rows of a group in the Parquet file
@@ -82,6 +82,7 @@ class TraceSheet:
         self._measured = measured
         kinds = {"problem": pa.string(), "optimizer": pa.string(), "seed": pa.int64()}
         kinds |= {name: pa.int64() if name in COUNTS else pa.float64() for name in measured}
+        kinds |= {name: pa.string() for name in CODED if name in measured}
         self._parameters = {name: _choose_type(types) for name, types in parameters.items()}
         types = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
         self._schema = pa.schema({**kinds, **{name: types[kind] for name, kind in self._parameters.items()}})
@@ -125,6 +126,8 @@ class TraceSheet:
             columns[name] = pa.chunked_array(parts, type_)
         for name in COUNTS:
             columns[name] = columns[name].cast(pa.int64())
+        for name in CODED.keys() & columns.keys():
+            columns[name] = _to_words(columns[name], CODED[name])
         ordered = [columns[name] for name in self._schema.names]
         self._writer.write_table(pa.Table.from_arrays(ordered, schema=self._schema))
         self._waiting, self._rows = [], 0
@@ -153,6 +156,14 @@ def _to_arrow(column: NDArray[Any]) -> Any:
     bits = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
     kind = pa.float64() if column.dtype == np.float64 else pa.int64()
     return pa.Array.from_buffers(kind, len(column), [bits, pa.py_buffer(np.ascontiguousarray(column))])
+
+
+def _to_words(codes: Any, words: Sequence[str]) -> Any:
+    """The words that a column of numbers stands for."""
+    import pyarrow as pa
+
+    indices = codes.cast(pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, pa.array(list(words), pa.string())).dictionary_decode()
 
 
 def _choose_type(types: set[type]) -> type:

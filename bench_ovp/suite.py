@@ -42,6 +42,7 @@ EXAMPLES = {
     "iterations": "iterations: 1e6",
     "time": "time: 5e4",
     "evaluations": "evaluations: 1e6",
+    "stepped": "stepped: 1e5",
     "checkpoints": "checkpoints: {per_decade: 20}",
     "per_decade": "per_decade: 20",
     "stop": "stop: {loss: 1e-28, wall: 10m}",
@@ -182,8 +183,14 @@ def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Su
         if not absent and not any(match(cell_label(*cell)) for cell in product(problems, optimizers)):
             known = f"a cell is called {_clip(cell_label(next(iter(problems)), next(iter(optimizers))))}"
             raise mark.refuse(f"no cell matches {reprlib.repr(override.cells)}; {known}, and * and ? are wild")
-    # An override may add a time, and never takes one away.
-    flows = [label for label, it in optimizers.items() if it.method.clock == "time"] if not suite.horizon.time else []
+    # An override may add an end, and never takes one away.
+    asked = suite.horizon
+    endless = asked.iterations is None and asked.time is None and asked.evaluations is None
+    for problem, optimizer in product(problems, optimizers) if endless else ():
+        rule = suite.rules(problem, optimizer)[0]
+        if rule.iterations is None and rule.time is None and rule.evaluations is None:
+            raise root.children["horizon"].refuse(f"the horizon has no end; write {EXAMPLES['horizon']}")
+    flows = [label for label, it in optimizers.items() if it.method.clock == "time"] if not asked.time else []
     for problem, optimizer in product(problems, flows):
         if suite.rules(problem, optimizer)[0].time is None:
             told = f"{_clip(optimizer)} is a flow and ends at a time; add one, such as horizon: {{time: 5e4}}"
@@ -332,7 +339,13 @@ def _read_seeds(node: Node) -> Sequence[int]:
 
 
 def _read_horizon(node: Node) -> Horizon:
-    return Horizon(**_read_keys(node, {"iterations": _read_count, "time": _read_number, "evaluations": _read_count}))
+    readers: dict[str, Reader] = {
+        "iterations": _read_count,
+        "time": _read_number,
+        "evaluations": _read_count,
+        "stepped": _read_count,
+    }
+    return Horizon(**_read_keys(node, readers))
 
 
 def _read_stop(node: Node) -> StopRule:

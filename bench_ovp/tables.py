@@ -10,6 +10,7 @@ import pandas as pd
 from .contest import Contest, hold_contests
 from .rates import Rate
 from .rows import (
+    CODED,
     COMPARISON_COLUMNS,
     COUNTS,
     FIRST_COLUMNS,
@@ -48,6 +49,8 @@ def trace_frame(traces: Sequence[Trace]) -> pd.DataFrame:
     frame = pd.concat([frame, pd.DataFrame(list_records(traces, measured))], axis=1)
     for name in COUNTS:
         frame[name] = frame[name].astype("Int64")
+    for name in CODED.keys() & set(measured):
+        frame[name] = frame[name].map(dict(enumerate(CODED[name]))).astype("str")
     labels = [*LABELS, *measured]
     return frame[[*labels, *(name for name in frame.columns if name not in labels)]]
 

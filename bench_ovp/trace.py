@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ORDINARY = 1e3  # times the first loss recorded: from no more than that, a method does not overflow
 
+HOW = ("stepped", "carried", "integrated")  # what a record comes from: steps, a modified equation, a flow
+STEPPED, CARRIED, INTEGRATED = map(float, range(len(HOW)))  # as columns of numbers hold it
+
 STATUSES = ("ok", "target", "floor", "diverged", "degenerate", "timeout", "failed")
 UNFINISHED = "unfinished"  # of a run that goes on later; it appears in no table
 
@@ -30,6 +33,7 @@ class Run:
         status: one of STATUSES.
         reason: one sentence on why it ended.
         rows: columns of equal length by name: iteration (NaN for a flow), time, evaluations, loss, grad_norm,
+            how (an index of HOW), loss_rtol (the estimated relative error of the loss, NaN where it is not known),
             then what the problem observes.
         iterations: steps taken; None for a flow.
         evaluations: charged in all.
@@ -121,7 +125,15 @@ class Recorder:
         self.active = list(range(len(self._seeds)))
 
     def record(
-        self, position: float, w: Array, evaluations: int, at_rest: NDArray[np.bool_] | None = None
+        self,
+        position: float,
+        w: Array,
+        evaluations: int,
+        at_rest: NDArray[np.bool_] | None = None,
+        *,
+        runs: Sequence[int] | None = None,
+        how: float = STEPPED,
+        rtol: float = 0.0,
     ) -> list[int]:
         """Add a row for every active run; return which of them go on, as indices into `w`.
 
@@ -130,6 +142,9 @@ class Recorder:
             w: the states of the active runs, in their order.
             evaluations: charged to each of them so far.
             at_rest: which of them no longer change, shape (runs,).
+            runs: those that `w` is about, on the original run axis, if it is not all that are active.
+            how: STEPPED, CARRIED or INTEGRATED.
+            rtol: the estimated relative error of the loss.
         """
         with np.errstate(all="ignore"):  # a loss that overflows is a result
             loss = np.asarray(self._problem.loss(w))
@@ -143,10 +158,12 @@ class Recorder:
             "evaluations": np.full(len(w), float(evaluations)),
             "loss": loss,
             "grad_norm": grad_norm,
+            "how": np.full(len(w), how),
+            "loss_rtol": np.full(len(w), rtol),
             **observed,
         }
         going_on = []
-        for index, run in enumerate(self.active):
+        for index, run in enumerate(self.active if runs is None else runs):
             usable = bool(np.all(np.isfinite(w[index])))
             ended = self._verdict(position, float(loss[index]), usable, bool(degenerate[index]))
             if ended is None and at_rest is not None and at_rest[index]:

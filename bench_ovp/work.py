@@ -85,7 +85,7 @@ def check_sources(cell: Cell, problem: Problem, optimizer: Optimizer) -> None:
         PluginError: this process holds other sources, or other versions of libraries, than the one that planned.
     """
     sides = digest_definition(define_problem(problem)), digest_definition(define_optimizer(optimizer))
-    if make_key(*sides, cell.per_decade) != cell.key:
+    if make_key(*sides, cell.per_decade, cell.horizon.stepped) != cell.key:
         raise PluginError(
             "this worker holds other sources or versions than the suite was planned with; "
             "install the same on all machines, or run the suite again if a file was edited meanwhile"

@@ -13,7 +13,7 @@ from ..errors import InputError, Stop
 from ..optimizers import DriverMethod, Optimizer
 from ..oracle import Oracle
 from ..problems import Array, Problem
-from ..trace import Recorder, Run, Trace, Watch
+from ..trace import INTEGRATED, STEPPED, Recorder, Run, Trace, Watch
 from .coordinates import choose_coordinates
 from .rehearsal import rehearse_problem
 
@@ -32,7 +32,7 @@ class Checkpoints:
     def __init__(
         self,
         positions: Sequence[float],
-        visit: Callable[[float, Array], None],
+        visit: Callable[[float, Array, float], None],
         arrive: Callable[[float, Array], None],
     ) -> None:
         self.positions = tuple(positions)
@@ -45,9 +45,13 @@ class Checkpoints:
         """The last position."""
         return self.positions[-1]
 
-    def record(self, position: float, w: Array) -> None:
+    def record(self, position: float, w: Array, rtol: float = np.nan) -> None:
         """Report the states `w` (runs, n, d) at an iteration or time, in ascending order.
 
+        Args:
+            position: the iteration or time.
+            w: all runs that the driver was handed.
+            rtol: the relative error that their losses are estimated to have, where the driver knows one.
         Errors:
             Stop: all runs have ended; let it pass.
             RuntimeError: a checkpoint was left out.
@@ -58,7 +62,7 @@ class Checkpoints:
             raise RuntimeError(f"the driver went past the checkpoint at {due:g} without recording it")
         if position == due:
             self._next += 1
-            self._visit(position, w)
+            self._visit(position, w, rtol)
 
 
 def drive(
@@ -104,6 +108,7 @@ def _drive_group(
 ) -> tuple[Run, ...]:
     method = optimizer.method
     assert isinstance(method, DriverMethod)
+    how = INTEGRATED if method.clock == "time" else STEPPED
     clock = None if method.clock == "time" else optimizer.time_per_iteration
     w = problem.start(seeds)
     rehearse_problem(problem, w)
@@ -125,13 +130,15 @@ def _drive_group(
         if stop.wall is not None and time.monotonic() - begun > stop.wall:
             recorder.end(recorder.active, "timeout", f"the wall limit of {stop.wall:g} s", position, spent)
         elif budget is not None and spent >= budget:
-            visit(position, at)
+            visit(position, at, np.nan)
             recorder.end(recorder.active, "ok", f"reached its horizon, {budget} evaluations", position, spent)
         if not recorder.active:
             raise Stop
 
-    def visit(position: float, at: Array) -> None:
-        recorder.record(position, np.ascontiguousarray(at[recorder.active]), oracle.evaluations)
+    def visit(position: float, at: Array, rtol: float) -> None:
+        known = 0.0 if clock is not None and np.isnan(rtol) else rtol  # steps have no error but rounding
+        state = np.ascontiguousarray(at[recorder.active])
+        recorder.record(position, state, oracle.evaluations, how=how, rtol=known)
         if recorder.active and position >= positions[-1]:
             reason = f"reached its horizon, {'t =' if clock is None else 'iteration'} {position:g}"
             recorder.end(recorder.active, "ok", reason, position, oracle.evaluations)
@@ -157,7 +164,8 @@ def _close(
         raise RuntimeError("the driver returned without reporting anything; call checkpoints.record")
     position, w = latest[0]
     if position > recorder.last_position():
-        recorder.record(position, np.ascontiguousarray(w[recorder.active]), oracle.evaluations)
+        told = {"how": INTEGRATED, "rtol": np.nan} if is_flow else {}
+        recorder.record(position, np.ascontiguousarray(w[recorder.active]), oracle.evaluations, **told)
     where = f"t = {position:g}" if is_flow else f"iteration {position:g}"
     reason = f"the method ended at {where}: {ending or 'it gave no reason'}"
     recorder.end(recorder.active, "ok", reason, position, oracle.evaluations)

@@ -6,7 +6,7 @@ import math
 import time
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,12 +17,14 @@ from ..oracle import Oracle
 from ..problems import Array, Problem
 from ..trace import UNFINISHED, Recorder, Run, Trace, Watch
 from .coordinates import choose_coordinates
+from .horizon import MOST_STEPS, STEPPED
+from .position import Position, is_carried, put_down, take_up, unpack_flight
 from .rehearsal import check_step, rehearse_problem, rehearse_step
+from .voyage import Voyage
 
 STRETCH_SECONDS = 0.2  # how long a stretch of steps may keep the caller waiting
 REST_STEPS = 1000  # from checkpoint to checkpoint, without any change: the run has come to rest
 FOREVER = 2**62
-NUMBERS = ("position", "landmark", "evaluations", "seconds")  # of a run's state, beside its arrays
 
 State = tuple[Any, ...]
 
@@ -82,6 +84,8 @@ def step_all(
     wall = np.inf if stop.wall is None else stop.wall
     checkpoints = iterations_to_record(per_decade, budget if end is None else end)
     regular = set(grid(per_decade, checkpoints[-1]))
+    stepped = STEPPED if horizon.stepped is None else horizon.stepped
+    within = max(MOST_STEPS, stepped)
 
     w = problem.start(seeds)
     rehearse_problem(problem, w)
@@ -92,8 +96,13 @@ def step_all(
     rehearse_step(inner, optimizer, w, state)
     engine = choose_engine(inner, optimizer, w)
     recorder = Recorder(inner, seeds, stop.loss, optimizer.time_per_iteration, regular, earlier, watch)
+    voyage = Voyage(inner, optimizer, recorder, checkpoints, per_decade, stepped, budget, watch.tick)
 
     seconds = [run.seconds for run in earlier] or [0.0] * len(seeds)
+    if earlier and is_carried(earlier[0]):
+        voyage.go_on(earlier, wall)
+        return Trace(problem, optimizer, recorder.runs(seconds), engine.note)
+    voyage.flights |= {number: unpack_flight(run) for number, run in enumerate(earlier)}
     at = take_up(earlier, oracle) if earlier else Position(w, state, 0, w, state, 0, 0.0)
     w, state, k = at.w, at.state, at.k
     landmark, landmark_k = (at.landmark_w, at.landmark_state), at.landmark  # at the checkpoint before
@@ -101,12 +110,18 @@ def step_all(
     watch.start(at.seconds)
     per_step = np.inf
     for checkpoint in checkpoints[bisect_right(checkpoints, recorder.last_position()) :]:
+        if checkpoint > within:
+            here = Position(w, state, k, *landmark, landmark_k, time.monotonic() - begun)
+            put_down(here, recorder, oracle, voyage.flights)
+            why = f"stopped after {k:g} steps: no more than {within:g} are taken one by one, and {voyage.why_not()}"
+            recorder.end(recorder.active, "ok", why, k, oracle.evaluations)
+            break
         while k < checkpoint and recorder.active and oracle.evaluations < budget:
             watch.tick()
             spent = time.monotonic() - begun
             if spent > wall or (k > at.k and spent > at.seconds + portion):
                 here = Position(w, state, k, *landmark, landmark_k, spent)
-                put_down(here, recorder, oracle)
+                put_down(here, recorder, oracle, voyage.flights)
                 ending = (UNFINISHED, "it goes on later")
                 if spent > wall:
                     ending = ("timeout", f"the wall limit of {wall:g} s")
@@ -144,62 +159,26 @@ def step_all(
             break
         if len(going_on) < len(w):
             w, state = _select(w, state, going_on)
+            landmark = _select(*landmark, going_on)
+            oracle.narrow(len(w))
+        remaining = voyage.take_over(k, w, oracle.evaluations, begun + wall)
+        if not remaining:
+            break
+        if len(remaining) < len(w):
+            w, state = _select(w, state, remaining)
+            landmark = _select(*landmark, remaining)
             oracle.narrow(len(w))
         if k in regular:
             landmark, landmark_k = (w, state), k
         if oracle.evaluations >= budget:
             break
-    put_down(Position(w, state, k, *landmark, landmark_k, time.monotonic() - begun), recorder, oracle)
+    here = Position(w, state, k, *landmark, landmark_k, time.monotonic() - begun)
+    put_down(here, recorder, oracle, voyage.flights)
     limit = f"{budget:g} evaluations" if oracle.evaluations >= budget else f"iteration {k:g}"
     recorder.end(recorder.active, "ok", f"reached its horizon, {limit}", k, oracle.evaluations)
+    for run, spent_seconds in voyage.seconds.items():
+        seconds[run] += spent_seconds
     return Trace(problem, optimizer, recorder.runs(seconds), engine.note)
-
-
-class Position(NamedTuple):
-    """Where runs that advance together are, and all that decides how they go on.
-
-    Args:
-        w, state: now, at iteration k.
-        landmark_w, landmark_state: at the regular checkpoint before, at iteration `landmark`.
-        seconds: spent so far.
-    """
-
-    w: Array
-    state: State
-    k: int
-    landmark_w: Array
-    landmark_state: State
-    landmark: int
-    seconds: float
-
-
-def put_down(at: Position, recorder: Recorder, oracle: Oracle) -> None:
-    """Leave each active run's part of a position with it, so that it can be taken up again."""
-    parts = {"w": at.w, "landmark_w": at.landmark_w}
-    for number, pair in enumerate(zip(at.state, at.landmark_state, strict=True)):
-        parts |= {f"state_{number}": pair[0], f"landmark_state_{number}": pair[1]}
-    if any(part.dtype != np.float64 for part in parts.values()):
-        return  # only float64 is stored
-    numbers = (at.k, at.landmark, oracle.evaluations, at.seconds)
-    shared = {name: np.float64(x) for name, x in zip(NUMBERS, numbers, strict=True)}
-    for index, run in enumerate(recorder.active):
-        recorder.keep(run, shared | {name: part[index] for name, part in parts.items()})
-
-
-def take_up(earlier: Sequence[Run], oracle: Oracle) -> Position:
-    """The position of runs that were put down together; the oracle is charged what they have been."""
-    states = [run.state for run in earlier]
-    assert all(states)
-    k, landmark, evaluations, seconds = (float(states[0][name]) for name in NUMBERS)  # type: ignore[index]
-    assert all(state["position"] == k for state in states)  # type: ignore[index]
-    oracle.charge(int(evaluations) * len(earlier))
-
-    def gather(name: str) -> Array:
-        return np.stack([state[name] for state in states])  # type: ignore[index]
-
-    count = sum(name.startswith("state_") for name in states[0])  # type: ignore[union-attr]
-    now, then = (tuple(gather(f"{kind}_{i}") for i in range(count)) for kind in ("state", "landmark_state"))
-    return Position(gather("w"), now, int(k), gather("landmark_w"), then, int(landmark), seconds)
 
 
 def choose_engine(problem: Problem, optimizer: Optimizer, w: Array) -> Engine:

@@ -10,7 +10,7 @@ from ..problems import Problem
 from .check import Inapplicable, Nonconformance
 from .points import ordinary_points
 
-TAKEN = ("problem", "optimizer", "seed", "iteration", "time", "evaluations", "loss", "grad_norm")
+TAKEN = ("problem", "optimizer", "seed", "iteration", "time", "evaluations", "loss", "grad_norm", "how", "loss_rtol")
 
 
 def check_observables(problem: Problem) -> None:

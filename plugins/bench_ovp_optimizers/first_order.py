@@ -64,7 +64,30 @@ def polyak(oracle, w, state, k):
     return w - (loss / squares).reshape(-1, 1, 1) * grad, state
 
 
-GRADIENT_DESCENT = StepMethod("gradient-descent", descend, family="gradient-descent", isometry_equivariant=True)
-HEAVY_BALL = StepMethod("heavy-ball", roll, remember, family="heavy-ball", isometry_equivariant=True)
+def recur_without_memory(lr):
+    """w₊ − w = −lr ∇L(w)."""
+    return (1.0, -1.0), (0.0, lr)
+
+
+def recur_with_momentum(lr, beta):
+    """w₊ − (1 + β) w + β w₋ = −lr ∇L(w)."""
+    return (1.0, -(1.0 + beta), beta), (0.0, lr)
+
+
+GRADIENT_DESCENT = StepMethod(
+    "gradient-descent",
+    descend,
+    family="gradient-descent",
+    isometry_equivariant=True,
+    recurrence=recur_without_memory,
+)
+HEAVY_BALL = StepMethod(
+    "heavy-ball",
+    roll,
+    remember,
+    family="heavy-ball",
+    isometry_equivariant=True,
+    recurrence=recur_with_momentum,
+)
 NESTEROV = StepMethod("nesterov", accelerate, remember, family="nesterov", isometry_equivariant=True)
 POLYAK_STEP = StepMethod("polyak-step", polyak, family="polyak", isometry_equivariant=True)

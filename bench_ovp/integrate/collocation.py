@@ -1,0 +1,228 @@
+"""A smooth motion towards a minimum, followed in the logarithm of time, where steps of one length are equally good.
+
+The motion is that of x' = −(c₀ g + c₁ dg/dt + c₂ d²g/dt² + …) with g = ∇L(x(t)): the gradient flow where the series
+ends with c₀, and the smooth part of a discrete method with further terms. Its integral over a step,
+
+    x(t) − x(t₀) = −c₀ ∫ g dt − c₁ [g]  − c₂ [dg/dt] − …,
+
+needs no derivative of L but g: with g a polynomial in s = log t through the stages and the left end, all of the right
+side is one matrix, B, that acts on the values of g there. The stages are Radau's. Newton's method for them takes one
+Hessian, in whose eigenvectors the equations of different eigenvalues part.
+
+Source: Hairer & Wanner (1996), Solving Ordinary Differential Equations II, IV.5 and IV.8 (Radau IIA).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ..problems import Array
+
+LONGEST = 0.12  # in log t: where x falls like 1/t, such a step errs by 5e-13 with 4 stages and below 1e-14 with 5
+FAST = 0.1  # of the largest eigenvalue: those above stand still, those below fall like 1/t
+GAP = 1e-3  # of the largest eigenvalue: those below are found again without those above, to relative precision
+MOST_ITERATIONS = 20
+SLOW_NEWTON = 9  # iterations after which the Hessian is taken anew for the next step
+CONVERGED = 1e-13  # of the step
+STALLED = 1e-9  # of the step: where rounding ends the iteration, it has to be below
+KEPT = 2  # bases: of the step before, and of one that had to be tried anew
+BALANCED = 1e-6  # of the loss: by how much it may miss what the step has dissipated
+
+
+class Place(NamedTuple):
+    """Where a motion is, and what else its next step depends on: nothing before this.
+
+    Args:
+        t: the time.
+        x: (n, d).
+        anchor_t, anchor_x: where the Hessian was taken that Newton's method uses.
+    """
+
+    t: float
+    x: Array
+    anchor_t: float
+    anchor_x: Array
+
+
+def set_out(t: float, x: Array) -> Place:
+    """A motion that begins at `x` (n, d) at time t."""
+    return Place(t, x, t, x)
+
+
+class Nodes(NamedTuple):
+    """Radau's nodes of a step [0, 1] with 0 before them: places (m + 1,); integrals from 0 to each node of what
+    goes through the values at the nodes (m, m); derivatives of what goes through all values (m + 1, m + 1).
+    """
+
+    places: Array
+    integrate: Array
+    differentiate: Array
+
+
+@cache
+def find_nodes(stages: int) -> Nodes:
+    """The nodes of Radau IIA with so many stages, the last of them at the right end."""
+    from numpy.polynomial import legendre, polynomial
+
+    edge = np.zeros(stages + 1)
+    edge[-2:] = -1.0, 1.0  # P_m − P_{m−1}
+    right = np.sort(legendre.legroots(edge))
+    right[-1] = 1.0
+    places = np.concatenate([[0.0], 0.5 * (right + 1.0)])
+
+    def through(points: Array) -> list[Array]:
+        ones = np.eye(len(points))
+        return [np.linalg.solve(polynomial.polyvander(points, len(points) - 1), one) for one in ones]
+
+    integrals = [polynomial.polyval(places[1:], polynomial.polyint(each)) for each in through(places[1:])]
+    slopes = [polynomial.polyval(places, polynomial.polyder(each)) for each in through(places)]
+    return Nodes(places, np.stack(integrals, axis=1), np.stack(slopes, axis=1))
+
+
+class Weights(NamedTuple):
+    """A step from t₀ to t₁: times (m + 1,); B (m, m + 1) of x − x₀ = −B g; `power` (m + 1, m + 1), the matrix of
+    the quadratic form in g that is the loss dissipated.
+    """
+
+    times: Array
+    moves: Array
+    power: Array
+
+
+def weigh(stages: int, start: float, end: float, series: Sequence[float]) -> Weights:
+    """The matrices of a step."""
+    nodes, length = find_nodes(stages), np.log(end / start)
+    times = start * np.exp(length * nodes.places)
+    moves = np.zeros((stages, stages + 1))
+    moves[:, 1:] = series[0] * length * nodes.integrate * times[1:]
+    derivative = nodes.differentiate / (length * times[:, None])
+    taken, speed = np.eye(stages + 1), series[0] * np.eye(stages + 1)
+    for factor in series[1:]:
+        moves += factor * (taken[1:] - taken[0])
+        taken = derivative @ taken
+        speed += factor * taken
+    shares = np.concatenate([[0.0], length * nodes.integrate[-1] * times[1:]])
+    return Weights(times, moves, shares[:, None] * speed)
+
+
+class Basis(NamedTuple):
+    """Eigenvalues (n·d,) and eigenvectors, in columns, of a Hessian at time t; which of them are fast."""
+
+    t: float
+    values: Array
+    vectors: Array
+    fast: Array
+
+
+def find_basis(t: float, hessian: Array) -> Basis:
+    """The eigenvectors of a Hessian (n·d, n·d); eigenvalues far below the largest are found among themselves.
+
+    A solver knows an eigenvalue to ε of the largest one. Here the small ones fall with the angles, to 1e-15 and below.
+    """
+    values, vectors = np.linalg.eigh(hessian)
+    small = values < GAP * values[-1]
+    if small.any():
+        those = vectors[:, small]
+        values[small], turned = np.linalg.eigh(those.T @ hessian @ those)
+        vectors[:, small] = those @ turned
+    return Basis(t, values, vectors, values > FAST * values[-1])
+
+
+class Motion:
+    """Takes steps of a smooth motion of one run.
+
+    Args:
+        loss, grad: of a batch (runs, n, d).
+        hessian: of a single (n, d).
+        series: c₀, c₁, … in units of the time, its square, …
+        stages: of the method, whose order is 2·stages − 1.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[[Array], Array],
+        grad: Callable[[Array], Array],
+        hessian: Callable[[Array], Array],
+        series: Sequence[float],
+        stages: int,
+    ) -> None:
+        self._loss, self._grad, self._hessian = loss, grad, hessian
+        self._series, self._stages = tuple(series), stages
+        self._bases: list[tuple[Array, Basis | None]] = []
+
+    def go(self, place: Place, end: float, parts: int = 1) -> Place | None:
+        """The place at time `end`, by steps no longer than LONGEST, each divided into `parts`; None if one fails."""
+        start = place.t
+        count = parts * max(1, int(np.ceil(np.log(end / start) / LONGEST)))
+        found: Place | None = place
+        with np.errstate(all="ignore"):
+            for i in range(1, count + 1):
+                assert found is not None
+                found = self._step(found, end if i == count else start * (end / start) ** (i / count))
+                if found is None:
+                    break
+        return found
+
+    def _step(self, place: Place, end: float) -> Place | None:
+        weights = weigh(self._stages, place.t, end, self._series)
+        first = self._grad(place.x[None])
+        for anchored in (place, place._replace(anchor_t=place.t, anchor_x=place.x)):
+            solved = self._solve(anchored, weights, first)
+            if solved is not None:
+                break
+        else:
+            return None
+        move, grads, iterations = solved
+        x = place.x + move
+        lost = float(np.sum(weights.power * (grads @ grads.T)))
+        before, after = self._loss(np.stack([place.x, x]))
+        if not abs(before - lost - after) <= BALANCED * before:
+            return None
+        if iterations > SLOW_NEWTON:
+            return set_out(end, x)
+        return Place(end, x, anchored.anchor_t, anchored.anchor_x)
+
+    def _solve(self, place: Place, weights: Weights, first: Array) -> tuple[Array, Array, int] | None:
+        """The step's x₁ − x₀, g at its nodes (m + 1, n·d), and the iterations that this took; None without success."""
+        basis = self._find_basis(place)
+        if basis is None:
+            return None
+        stages, shape = self._stages, place.x.shape
+        times, flat = weights.times, first.reshape(1, -1)
+        shrink = np.where(basis.fast[:, None], 1.0, basis.t / times[None, 1:])
+        bends = weights.moves[None, :, 1:] * (basis.values[:, None] * shrink)[:, None, :]
+        try:
+            inverses = np.linalg.inv(np.eye(stages) + bends)
+        except np.linalg.LinAlgError:
+            return None
+        # Increments are what is iterated: of x itself, O(1) parts would round off what small ones need.
+        moves = -self._series[0] * place.t * (1.0 - times[0] / times[1:])[:, None] * flat
+        # A fast error is small, and yet dissipates λt times what a slow one does.
+        weight = np.sqrt(1.0 + np.maximum(basis.values, 0.0) * self._series[0] * place.t)
+        previous = np.inf
+        for iteration in range(1, MOST_ITERATIONS + 1):
+            grads = np.concatenate([flat, self._grad(place.x + moves.reshape(stages, *shape)).reshape(stages, -1)])
+            missed = (moves + weights.moves @ grads) @ basis.vectors
+            change = np.matmul(inverses, missed.T[:, :, None])[:, :, 0].T
+            moves = moves - change @ basis.vectors.T
+            size, whole = float(np.linalg.norm(change * weight)), float(np.linalg.norm(moves))
+            if not np.isfinite(size):
+                return None
+            if size <= CONVERGED * whole or (size <= STALLED * whole and size > 0.5 * previous):
+                return moves[-1].reshape(shape), grads, iteration
+            previous = size
+        return None
+
+    def _find_basis(self, place: Place) -> Basis | None:
+        for anchor, basis in self._bases:
+            if anchor is place.anchor_x:
+                return basis
+        hessian = self._hessian(place.anchor_x)
+        usable = np.all(np.isfinite(hessian))
+        found = find_basis(place.anchor_t, hessian) if usable else None
+        self._bases = [*self._bases, (place.anchor_x, found)][-KEPT:]
+        return found

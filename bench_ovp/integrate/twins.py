@@ -1,0 +1,73 @@
+"""Two motions side by side, by methods of different order, from starts that need not be equal: their gap is the error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..problems import Array
+from .collocation import Motion, Place, set_out
+
+STAGES, OTHER_STAGES = 6, 5
+STRAYED = 1e-10  # of a loss, by how much the two may part in one stretch; it is cut finer where they do
+DRIFTED = 0.3  # the same, of the gap that there was: it changes of its own accord
+FINEST = 512  # parts of a stretch
+ROUNDING = 1e-12  # of a loss, after tens of thousands of steps: no smaller error is claimed
+
+
+class Twins(NamedTuple):
+    """Where both are; the first is the answer, the second bears witness."""
+
+    first: Place
+    second: Place
+
+
+class Pace:
+    """Takes twins along one smooth motion; see `Motion` for the arguments."""
+
+    def __init__(
+        self,
+        loss: Callable[[Array], Array],
+        grad: Callable[[Array], Array],
+        hessian: Callable[[Array], Array],
+        series: Sequence[float],
+        finest: int = FINEST,
+    ) -> None:
+        self._loss, self._finest = loss, finest
+        self._motions = [Motion(loss, grad, hessian, series, stages) for stages in (STAGES, OTHER_STAGES)]
+
+    def start(self, t: float, first: Array, second: Array) -> Twins:
+        """Twins at time t, in states (n, d)."""
+        return Twins(set_out(t, first), set_out(t, second))
+
+    def go(self, twins: Twins, end: float) -> Twins | None:
+        """Both at time `end`, as parallel as can be told; None where no step is short enough for that."""
+        parts, before = 1, self.part(twins.first.x, twins.second.x)
+        while parts <= self._finest:
+            first = self._motions[0].go(twins.first, end, parts)
+            second = first and self._motions[1].go(twins.second, end, parts)
+            if first is not None and second is not None:
+                if abs(self.part(first.x, second.x) - before) <= STRAYED + DRIFTED * abs(before):
+                    return Twins(first, second)
+            parts *= 2
+        return None
+
+    def follow(self, witness: Place, end: float) -> Place | None:
+        """The second of two alone, where the first is known otherwise."""
+        for parts in (1, 4):
+            found = self._motions[1].go(witness, end, parts)
+            if found is not None:
+                return found
+        return None
+
+    def part(self, x: Array, y: Array) -> float:
+        """By how much the loss at state y is larger than that at x, relative to the latter."""
+        with np.errstate(all="ignore"):
+            one, other = self._loss(np.stack([x, y]))
+            return float((other - one) / one)
+
+    def estimate(self, x: Array, y: Array) -> float:
+        """The relative error of the loss at x that a witness y tells of."""
+        return abs(self.part(x, y)) + ROUNDING
