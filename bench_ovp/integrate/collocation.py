@@ -66,21 +66,21 @@ class Nodes(NamedTuple):
 @cache
 def find_nodes(stages: int) -> Nodes:
     """The nodes of Radau IIA with so many stages, the last of them at the right end."""
-    from numpy.polynomial import legendre, polynomial
+    from numpy.polynomial import legendre
 
     edge = np.zeros(stages + 1)
     edge[-2:] = -1.0, 1.0  # P_m − P_{m−1}
     right = np.sort(legendre.legroots(edge))
     right[-1] = 1.0
-    places = np.concatenate([[0.0], 0.5 * (right + 1.0)])
+    points = np.concatenate([[-1.0], right])
 
-    def through(points: Array) -> list[Array]:
-        ones = np.eye(len(points))
-        return [np.linalg.solve(polynomial.polyvander(points, len(points) - 1), one) for one in ones]
+    def through(places: Array) -> Array:
+        """Legendre coefficients, in columns, of the polynomials that are 1 at one of the places and 0 at the others."""
+        return np.asarray(np.linalg.inv(legendre.legvander(places, len(places) - 1)), dtype=np.float64)
 
-    integrals = [polynomial.polyval(places[1:], polynomial.polyint(each)) for each in through(places[1:])]
-    slopes = [polynomial.polyval(places, polynomial.polyder(each)) for each in through(places)]
-    return Nodes(places, np.stack(integrals, axis=1), np.stack(slopes, axis=1))
+    integrals = 0.5 * legendre.legval(right, legendre.legint(through(right), lbnd=-1.0)).T
+    slopes = 2.0 * legendre.legval(points, legendre.legder(through(points))).T
+    return Nodes(0.5 * (points + 1.0), integrals, slopes)
 
 
 class Weights(NamedTuple):
@@ -107,6 +107,12 @@ def weigh(stages: int, start: float, end: float, series: Sequence[float]) -> Wei
         speed += factor * taken
     shares = np.concatenate([[0.0], length * nodes.integrate[-1] * times[1:]])
     return Weights(times, moves, shares[:, None] * speed)
+
+
+def cut(start: float, end: float, parts: int = 1) -> list[float]:
+    """The ends of steps from time `start` to `end`, equal in log t, no longer than LONGEST divided by `parts`."""
+    count = parts * max(1, int(np.ceil(np.log(end / start) / LONGEST)))
+    return [*(float(start * (end / start) ** (i / count)) for i in range(1, count)), end]
 
 
 class Basis(NamedTuple):
@@ -156,15 +162,10 @@ class Motion:
 
     def go(self, place: Place, end: float, parts: int = 1) -> Place | None:
         """The place at time `end`, by steps no longer than LONGEST, each divided into `parts`; None if one fails."""
-        start = place.t
-        count = parts * max(1, int(np.ceil(np.log(end / start) / LONGEST)))
         found: Place | None = place
         with np.errstate(all="ignore"):
-            for i in range(1, count + 1):
-                assert found is not None
-                found = self._step(found, end if i == count else start * (end / start) ** (i / count))
-                if found is None:
-                    break
+            for t in cut(place.t, end, parts):
+                found = found and self._step(found, t)
         return found
 
     def _step(self, place: Place, end: float) -> Place | None:

@@ -164,8 +164,9 @@ def _close(
         raise RuntimeError("the driver returned without reporting anything; call checkpoints.record")
     position, w = latest[0]
     if position > recorder.last_position():
-        told = {"how": INTEGRATED, "rtol": np.nan} if is_flow else {}
-        recorder.record(position, np.ascontiguousarray(w[recorder.active]), oracle.evaluations, **told)
+        how, rtol = (INTEGRATED, np.nan) if is_flow else (STEPPED, 0.0)
+        state = np.ascontiguousarray(w[recorder.active])
+        recorder.record(position, state, oracle.evaluations, how=how, rtol=rtol)
     where = f"t = {position:g}" if is_flow else f"iteration {position:g}"
     reason = f"the method ended at {where}: {ending or 'it gave no reason'}"
     recorder.end(recorder.active, "ok", reason, position, oracle.evaluations)

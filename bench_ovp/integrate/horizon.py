@@ -144,7 +144,8 @@ class Carriers:
             norms = np.hypot.reduce(grad.reshape(2, -1), axis=1)
             apart = np.hypot.reduce((x - y).ravel()) / (PLACED * reach * norms[1])
         # What is observed may be rounding alone, where its true value is 0: states say what can be said.
-        return max(_miss(*loss, AGREED), _miss(*norms, AGREED), float(apart) if apart >= 0.0 else np.inf)
+        misses = [_miss(float(one), float(other), AGREED) for one, other in (loss, norms)]
+        return max(*misses, float(apart) if apart >= 0.0 else np.inf)
 
 
 def _miss(one: float, other: float, tolerated: float) -> float:

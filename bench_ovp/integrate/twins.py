@@ -1,4 +1,4 @@
-"""Two motions side by side, by methods of different order, from starts that need not be equal: their gap is the error."""
+"""Two motions side by side, of different order, from starts that need not be equal: their gap is the error."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problems import Array
-from .collocation import Motion, Place, set_out
+from .collocation import Motion, Place, cut, set_out
 
 STAGES, OTHER_STAGES = 6, 5
-STRAYED = 1e-10  # of a loss, by how much the two may part in one stretch; it is cut finer where they do
+STRAYED = 1e-10  # of a loss, by how much the two may part in one step; it is cut finer where they do
 DRIFTED = 0.3  # the same, of the gap that there was: it changes of its own accord
-FINEST = 512  # parts of a stretch
+FINEST = 512  # parts of a step
 ROUNDING = 1e-12  # of a loss, after tens of thousands of steps: no smaller error is claimed
 
 
@@ -44,12 +44,19 @@ class Pace:
 
     def go(self, twins: Twins, end: float) -> Twins | None:
         """Both at time `end`, as parallel as can be told; None where no step is short enough for that."""
+        found: Twins | None = twins
+        for t in cut(twins.first.t, end):
+            found = found and self._go_on(found, t)
+        return found
+
+    def _go_on(self, twins: Twins, end: float) -> Twins | None:
         parts, before = 1, self.part(twins.first.x, twins.second.x)
         while parts <= self._finest:
             first = self._motions[0].go(twins.first, end, parts)
             second = first and self._motions[1].go(twins.second, end, parts)
             if first is not None and second is not None:
-                if abs(self.part(first.x, second.x) - before) <= STRAYED + DRIFTED * abs(before):
+                strayed = abs(self.part(first.x, second.x) - before)
+                if strayed <= STRAYED + DRIFTED * abs(before):
                     return Twins(first, second)
             parts *= 2
         return None

@@ -15,7 +15,20 @@ from ..errors import InputError
 from ..optimizers import DriverMethod, Method, Optimizer, StepMethod
 from ..problems import Problem, ProblemDefinition
 from ..registry import Registry, gather, installed
-from . import coordinates, derivatives, documents, drivers, kernels, laws, losses, observables, queries, starts, steps
+from . import (
+    coordinates,
+    derivatives,
+    documents,
+    drivers,
+    kernels,
+    laws,
+    losses,
+    observables,
+    queries,
+    recurrences,
+    starts,
+    steps,
+)
 from .check import Check, Nonconformance
 
 Parameters = Mapping[str, Mapping[str, Any]]
@@ -51,6 +64,7 @@ OF_STEPS: dict[str, Callable[[Optimizer], None]] = {
     "compiled": steps.check_compiled,
     "rotation": steps.check_rotation,
     "isometry": steps.check_isometry,
+    "recurrence": recurrences.check_recurrence,
     "travels": documents.check_method_travels,
 }
 OF_DRIVERS: dict[str, Callable[[Optimizer], None]] = {
