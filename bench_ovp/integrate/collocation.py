@@ -80,7 +80,7 @@ def find_nodes(stages: int) -> Nodes:
 
     integrals = 0.5 * legendre.legval(right, legendre.legint(through(right), lbnd=-1.0)).T
     slopes = 2.0 * legendre.legval(points, legendre.legder(through(points))).T
-    return Nodes(0.5 * (points + 1.0), integrals, slopes)
+    return Nodes(*(np.asarray(each, dtype=np.float64) for each in (0.5 * (points + 1.0), integrals, slopes)))
 
 
 class Weights(NamedTuple):

@@ -33,6 +33,8 @@ MOST_STEPS = 10**9  # that are taken one by one
 TERMS = 3  # of the series: errors fall like 1/k³
 AGREED = 1e-9  # relative, of losses and gradients that were stepped and carried
 PLACED = 1e-8  # the same of states, relative to the way that they went
+ROUNDED = 10.0 * float(np.finfo(np.float64).eps)  # of a loss, times √k: what k steps in double precision err by
+FARTHEST = 2e7  # iterations up to which one might see that
 LOST = 1e-6  # estimated error of a loss at which carrying ends
 
 
@@ -119,8 +121,8 @@ class Carriers:
             return anew, gap
         if k < self._stepped or k < 2 * flight.since:
             return flight._replace(scout=scout), gap
-        rtol = self._pace.estimate(w, scout.x)
-        return Flight(scout, flight.since, k, set_out(float(k), w), rtol), gap
+        start = set_out(float(k), w)
+        return Flight(scout, flight.since, k, start, self._estimate(Twins(start, scout))), gap
 
     def carry(self, flight: Flight, k: int) -> Flight | None:
         """The flight at iteration k; None if it cannot be carried there."""
@@ -128,8 +130,13 @@ class Carriers:
         found = self._pace.go(Twins(flight.carrier, flight.scout), k)
         if found is None:
             return None
-        rtol = self._pace.estimate(found.first.x, found.second.x)
+        rtol = self._estimate(found)
         return flight._replace(carrier=found.first, scout=found.second, rtol=rtol) if rtol <= LOST else None
+
+    def _estimate(self, twins: Twins) -> float:
+        """The relative error of a loss: what the witness tells, and what the steps would have rounded."""
+        gap = abs(self._pace.part(twins.first.x, twins.second.x))
+        return gap + ROUNDED * math.sqrt(min(twins.first.t, FARTHEST))
 
     def _compare(self, x: Array, y: Array, reach: float) -> float:
         """By how much two states differ, in units of what is tolerated.

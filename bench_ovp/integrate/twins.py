@@ -14,7 +14,6 @@ STAGES, OTHER_STAGES = 6, 5
 STRAYED = 1e-10  # of a loss, by how much the two may part in one step; it is cut finer where they do
 DRIFTED = 0.3  # the same, of the gap that there was: it changes of its own accord
 FINEST = 512  # parts of a step
-ROUNDING = 1e-12  # of a loss, after tens of thousands of steps: no smaller error is claimed
 
 
 class Twins(NamedTuple):
@@ -74,7 +73,3 @@ class Pace:
         with np.errstate(all="ignore"):
             one, other = self._loss(np.stack([x, y]))
             return float((other - one) / one)
-
-    def estimate(self, x: Array, y: Array) -> float:
-        """The relative error of the loss at x that a witness y tells of."""
-        return abs(self.part(x, y)) + ROUNDING

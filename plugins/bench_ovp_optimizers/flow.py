@@ -16,6 +16,7 @@ STIFF = 15  # explicit steps in one stretch after which others are tried, and ki
 SHORT = 1e-3  # of what is left of a stretch: a kink is looked for in steps below
 KINK = 0.1  # relative change of ∇L within one of them, if it is a kink
 LIMIT = 20_000  # explicit steps in one stretch, at most
+ROUNDING = 1e-12  # of a loss: no smaller error is claimed
 SAFETY = 1e-2  # the solver's tolerance of a step, in units of what is asked of the loss
 COARSER = 10.0  # the tolerance of the witness, in units of the other
 FINEST = 8  # parts of a stretch that steps in log t may take before explicit ones are the better choice
@@ -86,7 +87,7 @@ class Course:
 
     def estimate(self, at):
         """The estimated relative error of the loss."""
-        return self._pace.estimate(at.twins.first.x, at.twins.second.x)
+        return abs(self._pace.part(at.twins.first.x, at.twins.second.x)) + ROUNDING
 
     def go(self, at, target):
         """The whereabouts at time `target`.
