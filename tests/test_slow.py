@@ -17,6 +17,7 @@ from bench_ovp_neuron.slow import (
     late_loss,
     pair_constant,
     predict,
+    predict_from_lengths,
     settle,
     shape_energy,
     shape_velocity,
@@ -201,6 +202,16 @@ def test_shapes_of_three_equal_students():
     assert [(shape.growing, shape.undecided) for shape in found] == [(0, 0), (0, 1), (2, 0)]
 
 
+@pytest.mark.parametrize("a", [0.3, 0.35, 0.4, 0.45])
+def test_a_line_with_the_third_student_on_the_teacher(a):
+    """h = (a, a, b) at (1, −1, 0): L·t³ = 2π²a²/3, and (2/3)(1 − a/b) is the rate of the third off the line."""
+    b = 1 - 2 * a
+    shape = settle(np.array([a, a, b]), 2 * np.pi * a**2 * np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]]))
+    assert shape.constant == pytest.approx(2 * np.pi**2 * a**2 / 3, rel=1e-12)
+    assert np.abs(shape.spectrum - 2 / 3 * (1 - a / b)).min() <= 1e-12
+    assert (shape.growing == 0) == (a > b)
+
+
 def test_four_and_five_equal_students_have_stable_simplices():
     """At n = 4 the square is stable beside the tetrahedron."""
     found = [shape for shape in find_shapes(np.full(4, 1 / 4), 3) if not shape.growing and not shape.undecided]
@@ -265,6 +276,17 @@ def refuse_poor_prediction(n, seed):
 @pytest.mark.parametrize(("n", "seed"), [(3, 0), (3, 1), (5, 1), (5, 6)])
 def test_slow_dynamics_predict_the_flow(n, seed):
     refuse_poor_prediction(n, seed)
+
+
+@pytest.mark.parametrize(("n", "seed"), [(2, 0), (3, 0), (3, 1)])
+def test_what_a_trace_records_of_two_or_three_students_is_enough(n, seed):
+    """1e-4 at 1e8, from 1e4: lengths tell a triangle up to r/θ = O(θ), a few 1e-4."""
+    states, right = measured(n, seed)
+    _, h, z = states[2]
+    lengths = np.linalg.norm(z, axis=1)
+    assert predict_from_lengths(h, lengths, MARKS[2], MARKS[3:]) == pytest.approx(right[3:], rel=1e-4)
+    with pytest.raises(ValueError, match="lengths of 4 students"):
+        predict_from_lengths(np.ones(4), np.ones(4), 1.0, [2.0])
 
 
 def test_prediction_is_no_extrapolation_of_a_constant():

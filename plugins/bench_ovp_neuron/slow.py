@@ -61,7 +61,8 @@ class Shape(NamedTuple):
     def undecided(self) -> int:
         """How many small changes neither grow nor shrink to first order, rotations apart."""
         rank, c = self.dimension, self.y.shape[1]
-        return int(np.sum(np.abs(self.spectrum) <= LEVEL)) - rank * (rank - 1) // 2 - rank * (c - rank)
+        rotations: int = rank * (rank - 1) // 2 + rank * (c - rank)
+        return int(np.sum(np.abs(self.spectrum) <= LEVEL)) - rotations
 
 
 def late_loss(h: Array, z: Array) -> float:
@@ -176,6 +177,23 @@ def predict(h: Array, z: Array, t0: float, times: Sequence[float], order: int = 
     return np.array(found)
 
 
+def predict_from_lengths(h: Array, lengths: Array, t0: float, times: Sequence[float]) -> Array:
+    """`predict` from what a trace records, for two or three students: Σzᵢ = 0 makes the zᵢ of the ‖zᵢ‖.
+
+    Args:
+        h, lengths: the columns h_1 … and z_1 … at time t0, shape (n,).
+        t0, times: as in `evolve`.
+
+    Errors:
+        ValueError: more than three students, whose lengths leave their directions open.
+    """
+    if len(h) == 2:
+        return predict(h, np.mean(lengths) * np.array([[1.0], [-1.0]]), t0, times)
+    if len(h) == 3:
+        return predict(h, triangle(lengths), t0, times)
+    raise ValueError(f"the lengths of {len(h)} students do not tell their directions; predict takes their z")
+
+
 def settle(h: Array, y: Array) -> Shape:
     """The shape that rests near y, by Newton's method; of shapes that differ by a rotation, the one at hand.
 
@@ -202,7 +220,8 @@ def find_shapes(h: Array, c: int, starts: int = 100, seed: int = 0) -> list[Shap
 
     Newton's method from random starts, every other one of which has gone downhill before. There may be more shapes.
     """
-    rng, found = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    found: list[Shape] = []
     for start in range(starts):
         flat = int(rng.integers(1, c + 1))
         y = np.zeros((len(h), c))
@@ -257,12 +276,13 @@ def _bend(a: Array) -> Array:
     """|a|I + aaᵀ/|a| of vectors a (…, c), 0 at 0."""
     size = np.linalg.norm(a, axis=-1)[..., None, None]
     outer = a[..., :, None] * a[..., None, :]
-    return size * np.eye(a.shape[-1]) + np.divide(outer, size, out=np.zeros_like(outer), where=size > 0.0)
+    turned = np.divide(outer, size, out=np.zeros_like(outer), where=size > 0.0)
+    return np.asarray(size * np.eye(a.shape[-1]) + turned)
 
 
 def _turn(h: Array, z: Array, move: Array) -> Array:
     """∇²ℓ·move, shape (n, c)."""
-    return np.einsum("ikjl,jl->ik", late_hessian(h, z), move)
+    return np.asarray(np.einsum("ikjl,jl->ik", late_hessian(h, z), move))
 
 
 def _stretch(n: int) -> float:
@@ -272,11 +292,13 @@ def _stretch(n: int) -> float:
 
 def _scaled(h: Array, y: Array) -> Array:
     """y at the radius where this direction would rest: ‖y‖² = 3ℓ(y)."""
-    return np.asarray(y * np.sum(y * y) / (3.0 * late_loss(h, y)))
+    found: Array = y * np.sum(y * y) / (3.0 * late_loss(h, y))
+    return found
 
 
 def _centred(z: Array) -> Array:
-    return np.asarray(z - z.mean(axis=0))
+    found: Array = z - z.mean(axis=0)
+    return found
 
 
 def _differences(n: int) -> Array:
