@@ -224,8 +224,9 @@ def find_shapes(h: Array, c: int, starts: int = 100, seed: int = 0) -> list[Shap
     found: list[Shape] = []
     for start in range(starts):
         flat = int(rng.integers(1, c + 1))
+        off = rng.permutation(len(h))[: rng.integers(2, len(h) + 1)]  # others begin on the teacher
         y = np.zeros((len(h), c))
-        y[:, :flat] = _centred(h[:, None] * rng.standard_normal((len(h), flat)))
+        y[off, :flat] = _centred(h[off, None] * rng.standard_normal((len(off), flat)))
         y = _scaled(h, y)
         for _ in range(DESCENT * (start % 2)):
             y = _scaled(h, y + STRIDE * shape_velocity(h, y))
