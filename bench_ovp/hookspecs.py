@@ -1,4 +1,4 @@
-"""The doors through which problems and optimizers come in."""
+"""The doors through which problems, optimizers and claims come in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from .claims import Claim
     from .optimizers import Method
     from .problems import ProblemDefinition
 
@@ -25,3 +26,8 @@ def bench_ovp_problems() -> Sequence[type[ProblemDefinition]]:  # type: ignore[e
 @hookspec
 def bench_ovp_optimizers() -> Sequence[Method]:  # type: ignore[empty-body]
     """Return the optimizers this plug-in offers, each a `StepMethod` or a `DriverMethod`."""
+
+
+@hookspec
+def bench_ovp_claims() -> Sequence[Claim]:  # type: ignore[empty-body]
+    """Return the claims this plug-in makes about runs, of its own problems or of others'."""

@@ -149,7 +149,8 @@ def _verdict(row: Mapping[str, Any]) -> str:
 
 
 def _offer(plugin: Any) -> str:
-    return ", ".join((*plugin.problems, *plugin.optimizers))
+    claims = f"{len(plugin.claims)} claim{'s' if len(plugin.claims) > 1 else ''}"
+    return ", ".join((*plugin.problems, *plugin.optimizers, *([claims] if plugin.claims else [])))
 
 
 def _show_problem(registry: Registry, definition: type[ProblemDefinition]) -> str:
@@ -228,6 +229,6 @@ def _source(text: str) -> list[str]:
 
 def _home(registry: Registry, kind: str, name: str) -> list[str]:
     for plugin in registry.plugins:
-        if name in (plugin.problems if kind == "problem" else plugin.optimizers):
+        if name in getattr(plugin, f"{kind}s"):
             return [f"plug-in: {plugin.name}, of {plugin.distribution} {plugin.version}"]
     return []

@@ -1,4 +1,4 @@
-"""Plug-ins in, problems and optimizers by name out."""
+"""Plug-ins in; problems, optimizers and claims by name out."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, cast
 import pluggy
 
 from . import hookspecs
+from .claims import Claim
 from .compiling import forget_stale
 from .custody import Custody
 from .errors import InputError
@@ -38,7 +39,7 @@ class Plugin:
         name: of its entry point, or of its file.
         distribution, version: that installed it; of a single file, the file.
         module: its module's name, or the path of a single file.
-        problems, optimizers: the names it offers.
+        problems, optimizers, claims: the names it offers.
         digest: of what is in its file; "" for a module.
         error: why it did not load; "" if it did.
         said: what it printed while it was loaded.
@@ -50,6 +51,7 @@ class Plugin:
     module: str
     problems: tuple[str, ...] = ()
     optimizers: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
     digest: str = ""
     error: str = ""
     said: str = ""
@@ -91,19 +93,21 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Registry:
-    """All problems and optimizers that are offered, by name.
+    """All problems, optimizers and claims that are offered, by name.
 
     Args:
         problems: problem classes by name.
         methods: optimizers' methods by name.
         plugins: every plug-in found, the failed ones too.
         files: of the single-file plug-ins among them.
+        claims: claims by name.
     """
 
     problems: Mapping[str, type[ProblemDefinition]] = field(default_factory=dict)
     methods: Mapping[str, Method] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
     files: tuple[Path, ...] = ()
+    claims: Mapping[str, Claim] = field(default_factory=dict)
 
     def problem(self, name: str, **given: Any) -> Problem:
         """The problem `name` with `given` parameters; InputError names the nearest known one."""
@@ -114,9 +118,9 @@ class Registry:
         return Optimizer(self._known(self.methods, name, "optimizer"), given, label)
 
     def plugin_of(self, kind: str, name: str) -> Plugin:
-        """The plug-in that offers `name`; `kind` is "problem" or "optimizer"."""
+        """The plug-in that offers `name`; `kind` is "problem", "optimizer" or "claim"."""
         for plugin in self.plugins:
-            if name in (plugin.problems if kind == "problem" else plugin.optimizers):
+            if name in getattr(plugin, f"{kind}s"):
                 return plugin
         raise KeyError(name)
 
@@ -226,6 +230,7 @@ def gather(found: Sequence[EntryPoint | FilePlugin]) -> Registry:
     """Load plug-ins one by one, so that one that fails is named and hurts nobody else."""
     problems: dict[str, type[ProblemDefinition]] = {}
     methods: dict[str, Method] = {}
+    claims: dict[str, Claim] = {}
     plugins: list[Plugin] = []
     for entry in found:
         if isinstance(entry, FilePlugin):
@@ -239,16 +244,17 @@ def gather(found: Sequence[EntryPoint | FilePlugin]) -> Registry:
         try:
             with custody:
                 offered = _offers(entry)
-                _refuse_duplicates(offered, problems, methods, plugins)
+                _refuse_duplicates(offered, (problems, methods, claims), plugins)
         except (Exception, SystemExit) as error:  # a plug-in's own; it is named, and the others load
             plugins.append(replace(plugin, error=describe_error(error, (plugin,)), said=custody.said))
             continue
         problems |= offered[0]
         methods |= offered[1]
-        names = tuple(offered[0]), tuple(offered[1])
-        plugins.append(replace(plugin, problems=names[0], optimizers=names[1], said=custody.said))
+        claims |= offered[2]
+        names = dict(zip(("problems", "optimizers", "claims"), map(tuple, offered), strict=True))
+        plugins.append(replace(plugin, **names, said=custody.said))
     files = tuple(entry.path for entry in found if isinstance(entry, FilePlugin))
-    return Registry(problems, methods, tuple(plugins), files)
+    return Registry(problems, methods, tuple(plugins), files, claims)
 
 
 Frame = tuple[str, str]  # a source file, and file:line with the function's name
@@ -279,7 +285,7 @@ def describe_error(error: BaseException, suspects: Sequence[Plugin]) -> str:
     return f"{type(error).__name__}: {text}" + (f" ({place})" if place else "")
 
 
-Offered = tuple[dict[str, type[ProblemDefinition]], dict[str, Method]]
+Offered = tuple[dict[str, type[ProblemDefinition]], dict[str, Method], dict[str, Claim]]
 
 
 def _offers(entry: EntryPoint | FilePlugin) -> Offered:
@@ -299,7 +305,12 @@ def _offers(entry: EntryPoint | FilePlugin) -> Offered:
             raise TypeError(f"bench_ovp_optimizers must return StepMethod or DriverMethod, not {method!r}")
         _ = method.parameters  # its signature must be readable
         _add(methods, method.name, method)
-    return problems, methods
+    claims: dict[str, Claim] = {}
+    for claim in _flatten(manager.hook.bench_ovp_claims):
+        if not isinstance(claim, Claim):
+            raise TypeError(f"bench_ovp_claims must return Claims, not {claim!r}")
+        _add(claims, claim.name, claim)
+    return problems, methods, claims
 
 
 def _flatten(hook: pluggy.HookCaller) -> list[Any]:
@@ -344,10 +355,10 @@ def _refuse_misspelt(module: ModuleType) -> None:
 
 
 def _refuse_duplicates(
-    offered: Offered, problems: Mapping[str, Any], methods: Mapping[str, Any], plugins: Sequence[Plugin]
+    offered: Offered, known: tuple[Mapping[str, Any], ...], plugins: Sequence[Plugin]
 ) -> None:
-    for kind, new, old in (("problem", offered[0], problems), ("optimizer", offered[1], methods)):
+    for kind, new, old in zip(("problem", "optimizer", "claim"), offered, known, strict=True):
         for name in new:
             if name in old:
-                known = Registry(plugins=tuple(plugins)).plugin_of(kind, name)
-                raise ValueError(f"the {kind} {name!r} is offered by {known.title} already; give it another name")
+                owner = Registry(plugins=tuple(plugins)).plugin_of(kind, name)
+                raise ValueError(f"the {kind} {name!r} is offered by {owner.title} already; give it another name")

@@ -12,6 +12,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from .claims import Case
+from .claims.verdicts import COLUMNS as CLAIM_COLUMNS
+from .claims.verdicts import Claims, Hearing, Offered
 from .contest import Contest, Lists
 from .engine import COMPILING
 from .optimizers import Optimizer
@@ -20,7 +23,7 @@ from .problems import Problem
 from .provenance import describe_run
 from .rates import Rate
 from .reasons import Reasons, give_reasons
-from .registry import Registry
+from .registry import Registry, describe_error
 from .rows import (
     COMPARISON_COLUMNS,
     FIRST_COLUMNS,
@@ -94,12 +97,14 @@ def write_results(
     contests: list[Contest] = []
     ranking: list[Row] = []
     engines: dict[str, str] = {}
+    hearing = open_hearing(registry, draw=report)
     missing, unsound, seconds = [], 0, 0.0
     with ExitStack() as files:
         traces = files.enter_context(open_traces(folder / "traces.parquet", measured, parameters))
         runs = files.enter_context(open_csv(folder / "runs.csv", (*RUN_COLUMNS, *parameters)))
         ranks = files.enter_context(open_csv(folder / "ranking.csv", (*RANKING_COLUMNS, *parameters)))
         comparisons = files.enter_context(open_csv(folder / "comparisons.csv", COMPARISON_COLUMNS))
+        claims = files.enter_context(open_csv(folder / "claims.csv", CLAIM_COLUMNS))
         for problem, group in groupby(zip(cells, pairs, strict=True), key=lambda entry: entry[0].problem_label):
             lists, there = Lists(problem), []
             for cell, pair in group:
@@ -113,6 +118,7 @@ def write_results(
                 unsound += sum(run.status in ("failed", "timeout") for run in trace.runs)
                 there.append(pair)
                 lists.enter(trace, rates)
+                hearing.hear(take_case(trace, rates))
                 traces.add(trace)
                 runs.add(list_runs(trace, rates))
                 if report:
@@ -124,11 +130,14 @@ def write_results(
             ranking += ranked
             if report:
                 contests += held
+        verdicts = list(hearing.list_rows())
+        claims.add(verdicts)
     provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
     provenance["seconds"] = {"running": round(seconds, 3), "compiling": round(store.recall(COMPILING) or 0.0, 3)}
     with replacing(folder / "provenance.json") as name:
         Path(name).write_text(json.dumps(provenance, indent=2))
-    page = _draw(folder, entries, contests, ranking, cells, provenance) if report else None
+    said = Claims(verdicts, hearing.drawings)
+    page = _draw(folder, entries, contests, ranking, cells, provenance, said) if report else None
     faulty = tuple(plugin.title for plugin in registry.failed)
     damaged = tuple(dict.fromkeys(store.damaged))
     return Finished(folder, page, ranking, unsound, tuple(missing), suite.absent, faulty, damaged=damaged)
@@ -153,6 +162,25 @@ def collect(cell: Cell, problem: Problem, optimizer: Optimizer, store: Store, br
     return Trace(problem, optimizer, tuple(runs), engine), rates
 
 
+def take_case(trace: Trace, rates: Sequence[Rate]) -> Case:
+    """What claims are checked on: the runs of a pair that left a trace, and their rates."""
+    there = [(run, rate) for run, rate in zip(trace.runs, rates, strict=True) if run.rows]
+    return Case(trace.problem, trace.optimizer, tuple(run for run, _ in there), tuple(rate for _, rate in there))
+
+
+def open_hearing(registry: Registry, draw: bool) -> Hearing:
+    """A hearing of all claims that plug-ins make; one that breaks is named by its plug-in."""
+    plugins = {plugin.name: plugin for plugin in registry.plugins}
+    offered = {
+        name: Offered(claim, registry.plugin_of("claim", name).name) for name, claim in registry.claims.items()
+    }
+
+    def describe(error: BaseException, plugin: str) -> str:
+        return f"{plugins[plugin].title}: {describe_error(error, (plugins[plugin],))}"
+
+    return Hearing(offered, describe, draw)
+
+
 def tell_time() -> str:
     """Now, as provenance writes it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -174,12 +202,13 @@ def _draw(
     ranking: Sequence[Row],
     cells: Sequence[Cell],
     provenance: dict[str, Any],
+    claims: Claims,
 ) -> Path:
     from .report import draw_report
     from .tables import ranking_frame, runs_frame, trace_frame
 
     frames = trace_frame([trace for trace, _ in entries]), runs_frame(entries), ranking_frame(entries, contests)
-    return draw_report(folder, *frames, provenance, _give_all_reasons(entries, ranking, cells))
+    return draw_report(folder, *frames, provenance, _give_all_reasons(entries, ranking, cells), claims)
 
 
 def _give_all_reasons(entries: Sequence[Entry], ranking: Sequence[Row], cells: Sequence[Cell]) -> list[Reasons]:

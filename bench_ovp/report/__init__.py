@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..claims.verdicts import Claims
 from .chart import FORMATS, save_chart, write_atomically
 from .figures import list_charts
+from .figures.claims import chart_claims
 from .page import render_page
 from .tables import gather
 
@@ -26,6 +28,7 @@ def draw_report(
     ranking: pd.DataFrame,
     provenance: dict[str, Any],
     reasons: Sequence[Reasons] = (),
+    claims: Claims = Claims(),  # noqa: B008  immutable
 ) -> Path:
     """Draw every figure and the page of a suite, complete or not.
 
@@ -35,18 +38,22 @@ def draw_report(
         provenance: suite, suite_file, started, finished, versions, machine, git, missing, problems,
             optimizers, clocks; each of them optional.
         reasons: why each pair has its law.
+        claims: their verdicts, and what is drawn beside them.
     Returns:
         The path of the page.
     """
     tables = gather(traces, runs, ranking, provenance)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    drawn = [(chart, *save_chart(chart, figures)) for chart in list_charts(tables)]
-    current = {f"{chart.name}{suffix}" for chart, _, _ in drawn for suffix in FORMATS}
+    drawn, beside = (
+        [(chart, *save_chart(chart, figures)) for chart in charts]
+        for charts in (list_charts(tables), chart_claims(tables, claims.drawings))
+    )
+    current = {f"{chart.name}{suffix}" for chart, _, _ in (*drawn, *beside) for suffix in FORMATS}
     for path in figures.iterdir():
         # A figure of an optimizer that the suite no longer has would pass for a result.
         if path.suffix in FORMATS and path.name not in current:
             path.unlink()
     page = folder / "report.html"
-    write_atomically(page, render_page(tables, drawn, reasons).encode())
+    write_atomically(page, render_page(tables, drawn, reasons, claims.rows, beside).encode())
     return page

@@ -13,8 +13,10 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ..claims.verdicts import Row
 from ..ranking import write_places
 from .chart import Chart
+from .claims import list_claims, write_value
 from .figures.explanation import CAPTION, describe_chart, sketch
 from .findings import write_findings
 from .labels import count_decimals, write_law, write_number, write_theory
@@ -164,7 +166,13 @@ def show(value: Any) -> str:
     return "unknown" if value is None else str(value)
 
 
-def render_page(tables: Tables, drawn: Drawn, reasons: Sequence[Reasons] = ()) -> str:
+def render_page(
+    tables: Tables,
+    drawn: Drawn,
+    reasons: Sequence[Reasons] = (),
+    claims: Sequence[Row] = (),
+    beside: Drawn = [],  # noqa: B006  never changed
+) -> str:
     """The whole page."""
     environment = Environment(
         loader=PackageLoader("bench_ovp.report"),
@@ -173,15 +181,17 @@ def render_page(tables: Tables, drawn: Drawn, reasons: Sequence[Reasons] = ()) -
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"powers": set_powers, "count": write_count, "embed": embed, "show": show}
+    environment.filters |= {"powers": set_powers, "count": write_count, "embed": embed, "show": show, "value": write_value}
     provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
     why = list_reasons(reasons, provenance["suite"])
-    size = sum(len(wide) + len(narrow) for _, wide, narrow in drawn) + sum(len(pair["svg"] or b"") for pair in why)
+    size = sum(len(wide) + len(narrow) for _, wide, narrow in (*drawn, *beside)) + sum(len(pair["svg"] or b"") for pair in why)
     return environment.get_template("report.html.j2").render(
         tables=tables,
         provenance=provenance,
         findings=write_findings(tables),
         charts=drawn,
+        claims=list_claims(claims),
+        beside=beside,
         has_narrow=size < ROOM,
         ranking=list_ranking(tables),
         sources=[source for source in tables.ranking["theory_source"].unique() if source],
