@@ -251,8 +251,8 @@ def gather(found: Sequence[EntryPoint | FilePlugin]) -> Registry:
         problems |= offered[0]
         methods |= offered[1]
         claims |= offered[2]
-        names = dict(zip(("problems", "optimizers", "claims"), map(tuple, offered), strict=True))
-        plugins.append(replace(plugin, **names, said=custody.said))
+        names = [tuple(kind) for kind in offered]
+        plugins.append(replace(plugin, problems=names[0], optimizers=names[1], claims=names[2], said=custody.said))
     files = tuple(entry.path for entry in found if isinstance(entry, FilePlugin))
     return Registry(problems, methods, tuple(plugins), files, claims)
 
@@ -354,11 +354,9 @@ def _refuse_misspelt(module: ModuleType) -> None:
         raise NameError(f"it implements no hook; known: {', '.join(sorted(known))}")
 
 
-def _refuse_duplicates(
-    offered: Offered, known: tuple[Mapping[str, Any], ...], plugins: Sequence[Plugin]
-) -> None:
-    for kind, new, old in zip(("problem", "optimizer", "claim"), offered, known, strict=True):
-        for name in new:
-            if name in old:
+def _refuse_duplicates(offered: Offered, known: tuple[Mapping[str, Any], ...], plugins: Sequence[Plugin]) -> None:
+    for place, kind in enumerate(("problem", "optimizer", "claim")):
+        for name in offered[place]:
+            if name in known[place]:
                 owner = Registry(plugins=tuple(plugins)).plugin_of(kind, name)
                 raise ValueError(f"the {kind} {name!r} is offered by {owner.title} already; give it another name")

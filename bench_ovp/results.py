@@ -171,9 +171,7 @@ def take_case(trace: Trace, rates: Sequence[Rate]) -> Case:
 def open_hearing(registry: Registry, draw: bool) -> Hearing:
     """A hearing of all claims that plug-ins make; one that breaks is named by its plug-in."""
     plugins = {plugin.name: plugin for plugin in registry.plugins}
-    offered = {
-        name: Offered(claim, registry.plugin_of("claim", name).name) for name, claim in registry.claims.items()
-    }
+    offered = {name: Offered(claim, registry.plugin_of("claim", name).name) for name, claim in registry.claims.items()}
 
     def describe(error: BaseException, plugin: str) -> str:
         return f"{plugins[plugin].title}: {describe_error(error, (plugins[plugin],))}"

@@ -1,6 +1,6 @@
 """Claims about runs: what somebody says, what the runs did, and the verdict."""
 
-from .claim import FAILS, HOLDS, OUTSIDE, UNDECIDED, VERDICTS, Case, Claim, Diagram, Finding, Line, compare
+from .claim import FAILS, HOLDS, OUTSIDE, UNDECIDED, VERDICTS, Case, Claim, Diagram, Finding, Line, Scale, compare
 from .constants import find_constant, judge_constants
 from .laws import judge_law
 
@@ -15,6 +15,7 @@ __all__ = [
     "Diagram",
     "Finding",
     "Line",
+    "Scale",
     "compare",
     "find_constant",
     "judge_constants",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from ..optimizers import Optimizer
@@ -29,6 +29,22 @@ class Case(NamedTuple):
         return self.optimizer.method.family
 
 
+class Scale(NamedTuple):
+    """A quantity over which a constant may show no trend.
+
+    Args:
+        parameter: of the problem, by which it varies: cases that differ in it alone are a sweep.
+        symbol: how it is called.
+        value: here; the harmful way is up.
+        among: what else must be equal in a sweep.
+    """
+
+    parameter: str
+    symbol: str
+    value: float
+    among: str = ""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a check found on one case.
@@ -40,8 +56,7 @@ class Finding:
         runs: how many runs it rests on.
         evidence: a sentence or two.
         constants: of an O(·) or Ω(·), as found on each run.
-        scales: of such a constant, the parameters of the problem over which it may show no trend, each with its
-            value here.
+        scales: of such a constant, over which it may show no trend.
     """
 
     verdict: str
@@ -50,7 +65,7 @@ class Finding:
     runs: int = 0
     evidence: str = ""
     constants: tuple[float, ...] = ()
-    scales: Mapping[str, float] = field(default_factory=dict)
+    scales: tuple[Scale, ...] = ()
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:

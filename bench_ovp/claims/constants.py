@@ -9,13 +9,13 @@ and neither is a ratio that rises from below what was needed before.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..problems import Array
-from .claim import FAILS, HOLDS, UNDECIDED, Finding
+from .claim import FAILS, HOLDS, UNDECIDED, Finding, Scale
 
 DECADES = 3.0  # of time that a constant must be seen over
 SLOPE = 0.05  # of log c against log t; a law whose exponent is off by that much is another law
@@ -63,12 +63,12 @@ def find_constant(time: Array, ratio: Array, sense: int, since: float = 0.0) -> 
     x, y = x[settled], y[settled]
     if len(x) < 3:
         return Constant(worst, math.nan, math.nan, 0.0)
-    slopes = [sense * _fit_slope(x[x >= x[-1] - window], y[x >= x[-1] - window]) for window in (DECADES, 1.0)]
-    return Constant(worst, *slopes, float(x[-1] - x[0]))
+    slope, late = (sense * _fit_slope(x[x >= x[-1] - window], y[x >= x[-1] - window]) for window in (DECADES, 1.0))
+    return Constant(worst, slope, late, float(x[-1] - x[0]))
 
 
 def judge_constants(
-    curves: Sequence[tuple[Array, Array, float]], sense: int, *, scales: Mapping[str, float], evidence: str = ""
+    curves: Sequence[tuple[Array, Array, float]], sense: int, *, scales: tuple[Scale, ...] = (), evidence: str = ""
 ) -> Finding:
     """The finding of an O(·) or Ω(·) on the runs of a case.
 

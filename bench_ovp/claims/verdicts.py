@@ -145,20 +145,22 @@ def hold_over_sweeps(found: Sequence[tuple[Measured, Finding]]) -> list[Finding]
     sweeps: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for index, (measured, finding) in enumerate(found):
         for scale in finding.scales:
-            rest = tuple((k, show_value(v)) for k, v in measured.parameters.items() if k != scale)
-            sweeps[measured.offered.claim.name, measured.optimizer, scale, rest].append(index)
+            rest = tuple((k, show_value(v)) for k, v in measured.parameters.items() if k != scale.parameter)
+            sweeps[measured.offered.claim.name, measured.optimizer, scale.symbol, scale.among, rest].append(index)
     told: dict[int, list[str]] = defaultdict(list)
     worse: set[int] = set()
-    for (_, _, scale, _), members in sweeps.items():
-        points = [(found[index][1].scales[scale], found[index][1].constants) for index in members]
+    for (_, _, symbol, _, _), members in sweeps.items():
+        places = [scale.value for i in members for scale in found[i][1].scales if scale.symbol == symbol]
+        points = zip(places, (found[i][1].constants for i in members), strict=True)
         known = [(x, values) for x, values in points if values and x > 0]
         if len({x for x, _ in known}) < SWEPT:
             continue
         sense = found[members[0]][0].offered.claim.sense
         slope, error = _fit_power(known)
         values = ", ".join(f"{x:.4g}" for x in sorted({x for x, _ in known}))
+        power = f"{symbol}^{slope:.2f}" if symbol.isidentifier() else f"({symbol})^{slope:.2f}"
         for index in members:
-            told[index].append(f"over {scale} = {values} it goes like {scale}^{slope:.2f}")
+            told[index].append(f"over {symbol} = {values} it goes like {power}")
             if sense * slope - 2.0 * error > TREND:
                 worse.add(index)
     results = []
@@ -172,7 +174,8 @@ def hold_over_sweeps(found: Sequence[tuple[Measured, Finding]]) -> list[Finding]
             verdict = FAILS
         elif verdict == HOLDS and not told[index]:
             verdict = UNDECIDED
-            parts.append(f"no parameter of the problem is swept over {SWEPT} values: {', '.join(finding.scales)}")
+            symbols = " or ".join(scale.symbol for scale in finding.scales)
+            parts.append(f"the suite has no sweep of {symbols} over {SWEPT} values")
         results.append(replace(finding, verdict=verdict, evidence="; ".join(parts)))
     return results
 

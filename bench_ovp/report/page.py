@@ -181,10 +181,18 @@ def render_page(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"powers": set_powers, "count": write_count, "embed": embed, "show": show, "value": write_value}
+    environment.filters |= {
+        "powers": set_powers,
+        "count": write_count,
+        "embed": embed,
+        "show": show,
+        "value": write_value,
+    }
     provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
     why = list_reasons(reasons, provenance["suite"])
-    size = sum(len(wide) + len(narrow) for _, wide, narrow in (*drawn, *beside)) + sum(len(pair["svg"] or b"") for pair in why)
+    size = sum(len(wide) + len(narrow) for _, wide, narrow in (*drawn, *beside)) + sum(
+        len(pair["svg"] or b"") for pair in why
+    )
     return environment.get_template("report.html.j2").render(
         tables=tables,
         provenance=provenance,

@@ -4,11 +4,12 @@ They are a plug-in of their own, and not a part of the problems': a trace is fou
 edited claim shall run nothing again.
 """
 
+from bench_ovp.claims import Claim
 from bench_ovp.hookspecs import hookimpl
 
 
 @hookimpl
-def bench_ovp_claims():
+def bench_ovp_claims() -> list[Claim]:
     """The paper's claims, in its order."""
     from . import late, laws, phases, separation, start, states, toys
 

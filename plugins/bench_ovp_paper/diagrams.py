@@ -72,16 +72,15 @@ BALANCE = Diagram(
 GRADIENT = Diagram(
     "claims-gradient",
     "How small may the gradient be?",
-    "‖∇L‖ over L^(2/3)/(n^(2/3)‖v‖^(1/3)), the bound of Theorem 7 without its constant; medians over the seeds. A level "
-    "line means that the gradient falls like the power 2/3 of the loss, and no line may go on falling. The lowest "
-    "point of all lines is the constant c.",
+    "‖∇L‖ over L^(2/3)/(n^(2/3)‖v‖^(1/3)), the bound of Theorem 7 without its constant; medians over the seeds. A "
+    "level line means that the gradient falls like the power 2/3 of the loss, and no line may go on falling. The "
+    "lowest point of all lines is the constant c.",
     {"gradient": "‖∇L‖ / bound"},
     draw_lines(
         {
-            "gradient": lambda c: c.column("grad_norm")
-            * c.n ** (2 / 3)
-            * c.teacher ** (1 / 3)
-            / c.column("loss") ** (2 / 3)
+            "gradient": lambda c: (
+                c.column("grad_norm") * c.n ** (2 / 3) * c.teacher ** (1 / 3) / c.column("loss") ** (2 / 3)
+            )
         },
         DESCENT,
     ),

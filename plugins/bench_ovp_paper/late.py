@@ -28,9 +28,9 @@ def list_angles(course: Course, sharp: bool) -> list[Part]:
 
 
 def find_residual(course: Course, sharp: bool) -> tuple[Array, Array]:
-    """‖r‖/(n L^½); the twin has L^¾."""
+    """‖r‖/(n L^½); the twin has L."""
     late = course.since(course.second)
-    power = 0.75 if sharp else 0.5
+    power = 1.0 if sharp else 0.5
     return course.time[late], course.column("residual_norm")[late] / (course.n * course.column("loss")[late] ** power)
 
 
@@ -45,7 +45,9 @@ def find_distance(course: Course, sharp: bool) -> tuple[Array, Array]:
     along = h * (H / (course.teacher - H))[:, None]
     relative = (np.hypot(z, along) / np.hypot(h, z)).max(axis=1)
     power = 0.4 if sharp else 1 / 3
-    return course.time[late], relative / (course.n ** (2 / 3) * (course.column("loss")[late] / course.teacher**2) ** power)
+    return course.time[late], relative / (
+        course.n ** (2 / 3) * (course.column("loss")[late] / course.teacher**2) ** power
+    )
 
 
 def measure_path(time: Array, speed: Array) -> tuple[Array, Array]:
@@ -104,7 +106,7 @@ CLAIMS = [
         (),
     ),
     claim_constant(
-        "lemma-21", "Xu & Du (2023), Lemma 21", "‖r‖ ≤ C n L^(1/2)", find_residual, "‖r‖ ≤ C n L^(3/4)", (in_range,), 1
+        "lemma-21", "Xu & Du (2023), Lemma 21", "‖r‖ ≤ C n L^(1/2)", find_residual, "‖r‖ ≤ C n L", (in_range,), 1
     ),
     claim_constant(
         "lemma-22",

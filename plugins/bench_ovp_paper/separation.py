@@ -64,7 +64,9 @@ def find_height(course: Course, sharp: bool) -> tuple[Array, Array]:
     """L n⁵‖v‖/Z³; the twin has Z^2.7."""
     late = course.since(course.second)
     power = 2.7 if sharp else 3.0
-    return course.time[late], course.column("loss")[late] * course.n**5 * course.teacher / course.column("Z")[late] ** power
+    return course.time[late], course.column("loss")[late] * course.n**5 * course.teacher / course.column("Z")[
+        late
+    ] ** power
 
 
 CLAIMS = [

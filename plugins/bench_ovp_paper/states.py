@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from bench_ovp.claims import HOLDS, Case, Claim, Finding, compare
 
+from .course import scale_plainly
+
 Array = NDArray[np.float64]
 STATES = 64
 ROOM = 5  # dimensions: enough for any angles between the students of a pair and the others
@@ -32,16 +34,16 @@ def find_students(case: Case, least: int = 2) -> tuple[int, float] | None:
 def gather_cones(n: int, teacher: float) -> Array:
     """States (STATES, n, ROOM) whose zᵢ lie in a cone, so that κ_max < π/2.
 
-    In every second one all students but two are nearly on the teacher: there Lemma 17 is sharp.
+    In every second one all students but two are nearly on the teacher and between those two: there Lemma 17 is sharp.
     """
     rng = np.random.default_rng(17)
     axis = np.zeros(ROOM - 1)
     axis[0] = 1.0
-    z = axis + rng.uniform(0.1, 0.5, (STATES, 1, 1)) * rng.uniform(-1, 1, (STATES, n, ROOM - 1))
+    z = axis + rng.uniform(0.05, 0.3, (STATES, 1, 1)) * rng.uniform(-1, 1, (STATES, n, ROOM - 1))
     z *= rng.uniform(0.5, 2.0, (STATES, n, 1))
-    z[::2] = axis + 0.5 * rng.uniform(-1, 1, (STATES // 2, n, ROOM - 1))
     z[::2] /= np.linalg.norm(z[::2], axis=2, keepdims=True)
-    z[::2, 2:] *= 1e-9
+    share = rng.uniform(0.1, 0.9, (STATES // 2, n, 1))[:, 2:]
+    z[::2, 2:] = 1e-9 * (share * z[::2, :1] + (1 - share) * z[::2, 1:2])
     h = rng.uniform(-1, 1, (STATES, n, 1))
     return np.asarray(teacher / n * np.concatenate([h, z], axis=2))
 
@@ -98,9 +100,11 @@ def check_smoothness(case: Case) -> Finding | None:
     if found is None or case.problem.parameters.get("w0") is not None:
         return None
     norms, n, teacher = found
-    scales = {"n": float(n), "teacher_norm": teacher}
+    scales = scale_plainly(n, teacher)
     told = f"‖∇²L‖ up to {norms.max():.3g} at {STATES} states"
-    return Finding(HOLDS, float(norms.max()) / n**2, runs=STATES, evidence=told, constants=(norms.max() / n**2,), scales=scales)
+    return Finding(
+        HOLDS, float(norms.max()) / n**2, runs=STATES, evidence=told, constants=(norms.max() / n**2,), scales=scales
+    )
 
 
 def check_flatness(case: Case) -> Finding | None:
@@ -120,7 +124,9 @@ def check_angle(case: Case, widest: float, factor: float = 1.0) -> Finding | Non
     if widest == math.pi:
         directions[-1] = (-1.0, 0.0)
     w = found[1] * (lengths[:, None, None] * directions).reshape(-1, 1, 2)
-    ratio = factor * (found[1] * lengths[:, None]) ** 2 * theta**3 / (30 * math.pi * case.problem.loss(w).reshape(61, 200))
+    ratio = (
+        factor * (found[1] * lengths[:, None]) ** 2 * theta**3 / (30 * math.pi * case.problem.loss(w).reshape(61, 200))
+    )
     length, angle = np.unravel_index(ratio.argmax(), ratio.shape)
     told = f"at θ = {theta[angle]:.3f}, ‖w‖ = {lengths[length]:.3g}‖v‖"
     return compare(float(ratio.max()), 1.0, ratio.size, told)

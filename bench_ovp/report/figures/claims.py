@@ -85,7 +85,9 @@ def chart_claims(tables: Tables, drawings: Sequence[Drawing]) -> list[Chart]:
             continue
         count = sheet.data["problem"].nunique()
         shown = f" Drawn are the first {MOST} of {count} problems." if count > MOST else ""
-        data = pd.concat([sheet.data, sheet.marks.rename(columns={"mark": "panel"})] if len(sheet.marks) else [sheet.data])
+        data = pd.concat(
+            [sheet.data, sheet.marks.rename(columns={"mark": "panel"})] if len(sheet.marks) else [sheet.data]
+        )
         charts.append(
             Chart(
                 diagram.name,
