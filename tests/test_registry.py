@@ -56,7 +56,7 @@ BROKEN = {
     "a syntax error": ("def broken(:\n", "SyntaxError"),
     "an exception of several lines": ("raise RuntimeError('first\\nsecond')\n", "RuntimeError: first second"),
     "an exit": ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
-    "no hook": ("import bench_ovp\n", "implements no hook; known: bench_ovp_optimizers, bench_ovp_problems"),
+    "no hook": ("import bench_ovp\n", "implements no hook; known: bench_ovp_claims, bench_ovp_optimizers"),
     "a misspelt hook": (
         OPTIMIZERS.replace("_optimizers", "_optimisers") + "    return []\n",
         "unknown hook 'bench_ovp_optimisers'; did you mean 'bench_ovp_optimizers'?",
