@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 
 import bench_ovp as ovp
-from bench_ovp import hookspecs, matrices, parameters, ranking, suite, yaml_nodes
+from bench_ovp import claims, hookspecs, matrices, parameters, ranking, suite, yaml_nodes
 from bench_ovp.cli import main
+from bench_ovp.claims.verdicts import COLUMNS as CLAIM_COLUMNS
 from bench_ovp.contest import hold_contests
 from bench_ovp.integrate.driven import Checkpoints
 from bench_ovp.oracle import Oracle
@@ -212,6 +213,9 @@ def members(kind: type, leave_out: Collection[str] = ()) -> list[str]:
     return found
 
 
+CLAIM_TYPES = (claims.Claim, claims.Case, claims.Finding, claims.Scale, claims.Diagram, claims.Line)
+
+
 def stubs() -> dict[str, list[str]]:
     """What hooks.md shows below each heading, from the code."""
     hooks = [f"{name}{signature(hook)}" for name, hook in vars(hookspecs).items() if name.startswith("bench_ovp_")]
@@ -226,6 +230,7 @@ def stubs() -> dict[str, list[str]]:
         "### ProblemDefinition": members(ProblemDefinition),
         "### Theory": fields(ovp.Theory),
         "### Kernels": fields(ovp.Kernels),
+        **{f"### {kind.__name__}": fields(kind) for kind in CLAIM_TYPES},
     }
 
 
@@ -285,6 +290,20 @@ def test_every_column_is_documented(heading, make):
     extra = documented - plain - {"problem.NAME", "optimizer.NAME"}
     told = set(STATUSES) | set(ranking.ORDER)
     assert extra <= told, "columns that no table has"
+
+
+def test_columns_and_verdicts_of_claims_are_documented():
+    told = first_cells(section("results.md", "## claims.csv")) | first_cells(section("results.md", SHARED))
+    assert set(CLAIM_COLUMNS) <= told
+    assert first_cells(section("claims.md", "## Verdicts")) == set(claims.VERDICTS)
+
+
+def test_every_claim_of_the_paper_is_documented():
+    told = first_cells(section("claims.md", "## The paper's claims"))
+    families = [name.removesuffix("…") for name in told if name.endswith("…")]
+    [paper] = [plugin for plugin in installed().plugins if plugin.name == "paper"]
+    for name in paper.claims:
+        assert name in told or any(name.startswith(family) for family in families), name
 
 
 def test_statuses_laws_and_targets_are_documented():

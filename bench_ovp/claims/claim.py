@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..optimizers import Optimizer
 from ..problems import Array, Problem
-from ..rates import Rate
 from ..trace import Run
+
+if TYPE_CHECKING:
+    from ..rates import Rate
 
 NAN = float("nan")
 HOLDS, FAILS, OUTSIDE, UNDECIDED = VERDICTS = ("holds", "fails", "outside its assumptions", "undecided")
