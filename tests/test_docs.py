@@ -21,8 +21,8 @@ import pytest
 
 import bench_ovp as ovp
 from bench_ovp import claims, hookspecs, matrices, parameters, ranking, suite, yaml_nodes
-from bench_ovp.cli import main
 from bench_ovp.claims.verdicts import COLUMNS as CLAIM_COLUMNS
+from bench_ovp.cli import main
 from bench_ovp.contest import hold_contests
 from bench_ovp.integrate.driven import Checkpoints
 from bench_ovp.oracle import Oracle

@@ -153,7 +153,8 @@ def test_an_unknown_name_gives_the_nearest(entry):
 
 def test_the_shipped_plugins_come_in_by_their_entry_points():
     shipped = {p.name: p for p in installed().plugins if p.distribution == "bench-ovp"}
-    assert set(shipped) == {"neuron", "optimizers"}
+    assert set(shipped) == {"neuron", "optimizers", "paper"}
     assert not [p.error for p in shipped.values() if p.error]
     assert shipped["neuron"].problems[0] == "teacher-neuron"
     assert len(shipped["optimizers"].optimizers) == 6
+    assert shipped["paper"].claims[0] == "lemma-3"
