@@ -20,7 +20,7 @@ from bench_ovp.registry import installed
 from bench_ovp.results import take_case
 from bench_ovp.trace import Run
 from bench_ovp_paper import course as courses
-from bench_ovp_paper import late, phases, separation, start, states, toys
+from bench_ovp_paper import formulas, late, phases, separation, start, states, toys
 
 SUITES = Path(__file__).parent.parent / "suites"
 # What the issue lists, by the names of the claims.
@@ -106,6 +106,22 @@ def test_lemma_20_fails_for_the_paper_and_not_for_rounding():
     assert [judge("lemma-20-printed", case), judge("lemma-20-mended", case)] == [FAILS, HOLDS]
     theta = mp.findroot(lambda x: 2 * x - mp.sin(2 * x) - (2 * x) ** 3 / 30, 2.86)
     assert states.LARGEST < theta < states.LARGEST + 0.01
+
+
+@pytest.mark.parametrize(("n", "d", "teacher"), [(1, 2, 1.0), (2, 3, 0.5), (5, 4, 2.0)])
+def test_the_plain_formulas_are_those_of_the_problems(n, d, teacher):
+    """Loss, gradient and Hessian in plain NumPy against 120 digits, parallel and opposite students included."""
+    w = np.random.default_rng(n).standard_normal((3, n, d))
+    w[1] = w[1, 0]  # equal students
+    w[2, 0] = -2.0 * np.eye(1, d)[0]  # opposite to the teacher
+    for place, one in enumerate(w):
+        g = geometry(one, teacher)
+        for name in ("loss", "grad", "hessian"):
+            found = getattr(formulas, name)(w, teacher)[place]
+            wanted = np.asarray(getattr(reference, name)(g), dtype=float)
+            assert found == pytest.approx(wanted, abs=1e-14 * np.abs(wanted).max()), name
+    problem = ovp.problem("teacher-neuron", n=n, d=d, teacher_norm=teacher)
+    assert formulas.grad(w, teacher) == pytest.approx(problem.grad(w), abs=1e-14)
 
 
 # Lemmas at states.

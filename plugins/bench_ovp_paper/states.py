@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bench_ovp.claims import HOLDS, Case, Claim, Finding, compare
 
 from .course import scale_plainly
+from .formulas import grad, hessian, loss
 
 Array = NDArray[np.float64]
 STATES = 64
@@ -54,7 +55,7 @@ def check_separation(case: Case, factor: float) -> Finding | None:
     if found is None:
         return None
     w = gather_cones(*found)
-    z, speed = w[:, :, 1:], -case.problem.grad(w)[:, :, 1:]
+    z, speed = w[:, :, 1:], -grad(w, found[1])[:, :, 1:]
     lengths = np.linalg.norm(z, axis=2, keepdims=True)
     unit = z / lengths
     turn = (speed - (speed * unit).sum(axis=2, keepdims=True) * unit) / lengths
@@ -90,7 +91,7 @@ def find_bend(case: Case) -> tuple[Array, int, float] | None:
     found = find_students(case)
     if found is None:
         return None
-    matrices = case.problem.hessian(gather_ranged(*found))
+    matrices = hessian(gather_ranged(*found), found[1])
     return np.abs(np.linalg.eigvalsh(matrices)).max(axis=1), *found
 
 
@@ -124,9 +125,7 @@ def check_angle(case: Case, widest: float, factor: float = 1.0) -> Finding | Non
     if widest == math.pi:
         directions[-1] = (-1.0, 0.0)
     w = found[1] * (lengths[:, None, None] * directions).reshape(-1, 1, 2)
-    ratio = (
-        factor * (found[1] * lengths[:, None]) ** 2 * theta**3 / (30 * math.pi * case.problem.loss(w).reshape(61, 200))
-    )
+    ratio = factor * (found[1] * lengths[:, None]) ** 2 * theta**3 / (30 * math.pi * loss(w, found[1]).reshape(61, 200))
     length, angle = np.unravel_index(ratio.argmax(), ratio.shape)
     told = f"at θ = {theta[angle]:.3f}, ‖w‖ = {lengths[length]:.3g}‖v‖"
     return compare(float(ratio.max()), 1.0, ratio.size, told)
@@ -144,7 +143,7 @@ def check_opposite(case: Case, printed: bool, factor: float = 1.0) -> Finding | 
         w[..., 0] = -c * teacher
         wanted = np.zeros_like(w)
         wanted[..., 0] = -factor * (1 + n * c if printed else n * c) / 2 * teacher
-        worst = max(worst, float(np.abs(case.problem.grad(w) - wanted).max() / np.abs(wanted).max()))
+        worst = max(worst, float(np.abs(grad(w, teacher) - wanted).max() / np.abs(wanted).max()))
     return compare(worst, EXACT, 3, "c = ¼, 1 and 3")
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bench_ovp.claims import UNDECIDED, Case, Claim, Finding, compare
 
 from .course import DESCENT, FLOW
+from .formulas import grad
 from .states import EXACT
 
 Array = NDArray[np.float64]
@@ -47,7 +48,7 @@ def check_step(case: Case, factor: Any, second: bool) -> Finding | None:
     a = 0.5 + rng.choice([-1, 1], POINTS) * rng.uniform(0.1, 0.45, POINTS)
     b = rng.uniform(0.02, 1.0, POINTS)
     w = np.stack([np.stack([a, b], axis=1), np.stack([a, -b], axis=1)], axis=1)
-    slope = case.problem.grad(w)[:, 0]
+    slope = grad(w, 1.0)[:, 0]
     moved = 1 - STEP * (slope[:, 1] / b if second else slope[:, 0] / (a - 0.5))
     error = float(np.abs(moved - factor(a, np.arctan2(b, a))).max())
     return compare(error, EXACT, POINTS, f"at {POINTS} points, λ₁ in [0.05, 0.95], λ₂ in [0.02, 1], η = {STEP}")
@@ -94,14 +95,12 @@ def check_limit(case: Case, limit: float) -> Finding | None:
 
 def check_copies(case: Case, times: float) -> Finding | None:
     """The relative error of ∇ᵢ = n·∇ of one student w and the teacher v/n, at equal students."""
-    from bench_ovp_neuron.problems import ExactNeuron
-
     if case.problem.name != "toy-case-3":
         return None
     n = case.problem.instance.n
     w = np.random.default_rng(3).standard_normal((POINTS, 1, 4))
-    one = ExactNeuron(d=4, teacher_norm=1.0 / n).grad(w)
-    all_of_them = case.problem.grad(np.repeat(w, n, axis=1))
+    one = grad(w, 1.0 / n)
+    all_of_them = grad(np.repeat(w, n, axis=1), 1.0)
     error = np.abs(all_of_them - times * n * one).max(axis=(1, 2)) / np.linalg.norm(n * one, axis=(1, 2))
     return compare(float(error.max()), EXACT, POINTS, f"at {POINTS} points")
 
