@@ -165,7 +165,7 @@ def test_the_hessian_at_a_minimum_has_the_eigenvalue_half_n():
         lengths = np.linalg.norm(w, axis=2) * n / 2.0
         assert lengths.min() >= 0.25
         assert lengths.max() <= 4.0
-        norms, _, _ = states.find_bend(unheard("teacher-neuron", n=n, d=9, teacher_norm=2.0))
+        norms = states.find_bend(n, 2.0)
         assert norms[0] == pytest.approx(n / 2, rel=1e-12)
 
 

@@ -24,7 +24,7 @@ def check_start(case: Case, low: float, high: float) -> Finding | None:
         case: of a problem with a random start.
         low, high: bounds of the lengths, in σ√d.
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     if case.problem.name != "teacher-neuron" or case.problem.parameters["w0"] is not None:
         return None
@@ -36,7 +36,7 @@ def check_start(case: Case, low: float, high: float) -> Finding | None:
     ordinary = (lengths >= low) & (lengths <= high) & (np.abs(w[:, :, 0]) <= 0.5 * lengths)
     failed = int(STARTS - ordinary.all(axis=1).sum())
     # Clopper and Pearson's lower bound: what the true probability is at least.
-    least = float(beta.ppf(1 - CONFIDENCE, failed, STARTS - failed + 1)) if failed else 0.0
+    least = float(betaincinv(failed, STARTS - failed + 1, 1 - CONFIDENCE)) if failed else 0.0
     found = compare(least, delta, STARTS)
     told = f"(5) fails for {failed} of {STARTS} seeds; δ = {delta:.3g}"
     if delta >= 1:
