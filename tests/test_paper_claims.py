@@ -226,6 +226,14 @@ def test_phases_begin_where_their_definitions_say():
     assert make_course(TIME, theta_max=1 + 0 * TIME).first is None
 
 
+def test_the_second_time_is_found_between_records():
+    """H = e^(−t) falls to 18ε₂ at −ln(18ε₂), whatever the records."""
+    for step in (1, 7):
+        time = TIME[::step]
+        course = make_course(time, H=np.exp(-time))
+        assert phases.find_crossing(course) == pytest.approx(-math.log(18 * courses.EPSILON_2), rel=1e-12)
+
+
 def test_broken_assumptions_are_told():
     early = 1e-4 / TIME  # T₁ is the first record
     assert courses.aligned(make_course(TIME, theta_max=early, balance=3 + 0 * TIME)).startswith("(9) fails: max")
@@ -338,7 +346,7 @@ def test_the_claims_suite_shows_the_paper(tmp_path):
         assert (own.verdict == HOLDS).any(), name
         assert (own[own.verdict == HOLDS].informative == True).any(), name  # noqa: E712  a column
     lean = table[(table.claim == "lemma-30") & table.problem.str.contains("w0=")]
-    assert len(lean) == 5
+    assert len(lean) == 7
     assert set(lean.verdict) == {HOLDS}
 
 

@@ -95,6 +95,17 @@ def find_third(course: Course, sharp: bool) -> tuple[Array, Array]:
     return course.time[late], course.column("loss")[late] * since**power / (course.n**4 * course.teacher**2)
 
 
+def find_crossing(course: Course) -> float:
+    """The time at which H falls to 18ε₂‖v‖, between two records by log H, which is straight there."""
+    at, level = course.second, math.log(18 * EPSILON_2 * course.teacher)
+    assert at is not None
+    heights = course.column("H")[max(0, at - 1) : at + 1]
+    if len(heights) < 2 or heights[-1] <= 0:
+        return float(course.time[at])
+    before, after = np.log(heights)
+    return float(course.time[at - 1] + (before - level) / (before - after) * (course.time[at] - course.time[at - 1]))
+
+
 def check_second_time(case: Case, power: float) -> Finding | None:
     """T₂ n^power/ln n, a constant without a time."""
     courses = read_courses(case, DESCENT)
@@ -104,7 +115,7 @@ def check_second_time(case: Case, power: float) -> Finding | None:
     if not met:
         return leave_out(words, len(courses))
     n = met[0].n
-    times = [float(course.time[course.second]) for course in met if course.second is not None]
+    times = [find_crossing(course) for course in met]
     values = tuple(time * n**power / math.log(n) for time in times)
     told = f"{words}T₂ = {min(times):.3g} to {max(times):.3g} over {len(times)} runs"
     return Finding(HOLDS, max(values), math.nan, len(values), told, values, list_scales(case, met[0]))

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ...claims import Diagram
 from ...claims.verdicts import Drawing
 from ..chart import Chart
-from ..style import make_panels, place_legend, set_powers
+from ..style import assign_looks, make_panels, place_legend, set_powers
 from ..tables import Tables
 from .convergence import draw_band
 
@@ -51,25 +51,27 @@ def draw_diagram(tables: Tables, diagram: Diagram, sheet: Sheet, narrow: bool) -
     optimizers = [label for label in tables.optimizers if label in set(sheet.data["optimizer"])]
     problems = [label for label in tables.problems if label in set(sheet.data["problem"])][:MOST]
     places = [(optimizer, panel) for optimizer in optimizers for panel in diagram.panels]
+    # The colours of other figures, unless they are stretched over many more problems than are drawn here.
+    looks = tables.problems if len(tables.problems) <= MOST else assign_looks(problems)
     figure, panels = make_panels(len(places), narrow=narrow, height=2.1)
     for axes, (optimizer, panel) in zip(panels, places, strict=True):
         own = sheet.data[(sheet.data["optimizer"] == optimizer) & (sheet.data["panel"] == panel)]
         for problem in problems:
             band = own[own["problem"] == problem].rename(columns={"value": "loss"})
             if not band.empty:
-                draw_band(axes, band, tables.problems[problem])
+                draw_band(axes, band, looks[problem])
         set_powers(axes, "x", most=6)
         set_powers(axes, "y", most=6, plain=True)
         marks = sheet.marks[sheet.marks["optimizer"] == optimizer]
         for problem, name, time in zip(marks["problem"], marks["mark"], marks["time"], strict=True):
             if problem in problems:
                 height = 0.05 * (1 + list(marks["mark"].unique()).index(name))
-                color = tables.problems[problem].color
+                color = looks[problem].color
                 axes.plot([time, time], [0, height], color=color, linewidth=1, transform=axes.get_xaxis_transform())
         axes.set_title(tables.optimizers[optimizer].name if len(optimizers) > 1 or len(diagram.panels) == 1 else "")
         axes.set_xlabel(tables.time_axis(optimizer))
         axes.set_ylabel(diagram.panels[panel])
-    place_legend(figure, [tables.problems[problem].handle() for problem in problems], narrow=narrow)
+    place_legend(figure, [looks[problem].handle() for problem in problems], narrow=narrow)
     return figure
 
 
