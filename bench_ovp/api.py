@@ -14,6 +14,8 @@ from .registry import installed
 from .trace import Trace
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from numpy.typing import ArrayLike
 
     from .rates import Rate
@@ -103,12 +105,27 @@ def fit_rate(time: ArrayLike, loss: ArrayLike, *, floor: float = 0.0, rtol: floa
 
 
 def run_suite(
-    path: str | Path, results: str | Path = "results", *, jobs: int | None = None, report: bool = True
+    path: str | Path,
+    results: str | Path = "results",
+    *,
+    jobs: int | None = None,
+    executor: str | Executor = "process",
+    report: bool = True,
 ) -> Path:
-    """Do what `bench-ovp suite` does; return the suite's folder of results."""
+    """Do what `bench-ovp suite` does; return the suite's folder of results.
+
+    Args:
+        path: of the suite file.
+        results: where folders of results live.
+        jobs: workers; with an executor of your own, how many tasks it does at a time.
+        executor: a name as on the command line, or any `concurrent.futures` executor, which stays open.
+        report: whether to draw figures and page.
+    Errors:
+        InputError: the suite cannot be run as it is written, or its results are in use.
+    """
     from .suite_run import run_suite as run_whole
 
-    return run_whole(Path(path), Path(results), jobs=jobs, report=report).folder
+    return run_whole(Path(path), Path(results), jobs=jobs, executor=executor, report=report).folder
 
 
 def _whole(name: str, value: float | None) -> int | None:

@@ -39,6 +39,7 @@ class StopRule:
     memory: int | None = None
 
 
+FARTHEST = 2**62  # iterations: what is beyond has no integer in machine code
 EARLIEST_TIME = 1e-2  # where the trace of a flow begins
 
 
@@ -73,5 +74,8 @@ def last_iteration(horizon: Horizon, time_per_iteration: float) -> int | None:
     if horizon.time is not None:
         # A time that is a whole number of steps must not lose one to the rounding of a division.
         steps = horizon.time / time_per_iteration
-        limits.append(max(1, round(steps) if round(steps) - steps <= 1e-12 * steps else math.floor(steps)))
+        if steps < FARTHEST:
+            limits.append(max(1, round(steps) if round(steps) - steps <= 1e-12 * steps else math.floor(steps)))
+        else:
+            limits.append(FARTHEST)
     return min(limits) if limits else None

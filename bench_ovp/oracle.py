@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,13 @@ class Oracle:
     def charge(self, evaluations: int) -> None:
         """Charge for queries that were made elsewhere, in compiled code: evaluations of all runs together."""
         self._charged += evaluations
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """For a driver that goes on from a state: queries that were charged before it was put down are free."""
+        charged = self._charged
+        yield
+        self._charged = charged
 
     def loss(self, w: Array) -> Array:
         """The loss, shape (runs,)."""

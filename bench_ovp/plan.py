@@ -141,8 +141,23 @@ def go_on(task: Cell, runs: Sequence[Run]) -> Cell:
 
 def passes(cell: Cell, optimizer: Optimizer, position: float, evaluations: int) -> bool:
     """Whether the runs of a cell get as far as an iteration with so many evaluations."""
-    end, budget = last_iteration(cell.horizon, optimizer.time_per_iteration), cell.horizon.evaluations
+    end: float | None = cell.horizon.time
+    if optimizer.method.clock != "time":
+        end = last_iteration(cell.horizon, optimizer.time_per_iteration)
+    budget = cell.horizon.evaluations
     return (end is None or position <= end) and (budget is None or evaluations < budget)
+
+
+def count_steps(cell: Cell, optimizer: Optimizer) -> int:
+    """About how many steps of a run are taken one by one; evaluations are taken for steps."""
+    from .integrate.horizon import MOST_STEPS, STEPPED
+
+    horizon = cell.horizon
+    limits = (last_iteration(horizon, optimizer.time_per_iteration), horizon.evaluations)
+    steps = min(limit for limit in limits if limit is not None)
+    carried = isinstance(optimizer.method, StepMethod) and optimizer.method.recurrence is not None
+    stepped = STEPPED if horizon.stepped is None else horizon.stepped
+    return min(steps, 2 * stepped if carried else max(MOST_STEPS, stepped))
 
 
 def weight(cell: Cell, problem: Problem, optimizer: Optimizer) -> float:
@@ -151,9 +166,7 @@ def weight(cell: Cell, problem: Problem, optimizer: Optimizer) -> float:
     variables = n * min(d, n + 1)
     if optimizer.method.clock == "time":
         return len(cell.seeds) * (0.3 + 1.5e-7 * variables**3)  # factorisations
-    ticks = None if cell.horizon.time is None else cell.horizon.time / optimizer.time_per_iteration
-    limits = [cell.horizon.iterations, ticks, cell.horizon.evaluations]
-    steps = min(limit for limit in limits if limit is not None)
+    steps = float(count_steps(cell, optimizer))
     if cell.earlier and cell.earlier[0].state:
         steps = max(0.0, steps - float(cell.earlier[0].state["position"]))
     compiled = isinstance(optimizer.method, StepMethod) and optimizer.method.compile

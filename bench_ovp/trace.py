@@ -233,7 +233,8 @@ class Recorder:
     def _take_over(self, run: Run) -> dict[str, list[float]]:
         """The rows of an earlier run, but for one at the end of its shorter horizon."""
         positions = run.rows.get("time" if self._tick is None else "iteration", np.empty(0))
-        kept = [index for index, position in enumerate(positions) if position in self._regular]
+        last = float(run.state["position"]) if run.state else np.inf
+        kept = [index for index, position in enumerate(positions) if position in self._regular and position <= last]
         return {name: column[kept].tolist() for name, column in run.rows.items()}
 
     def _place(self, position: float) -> str:

@@ -17,7 +17,7 @@ from .errors import PluginError
 from .guard import Death, Guard
 from .keys import define_optimizer, define_problem, digest_definition, make_key
 from .optimizers import Optimizer
-from .plan import Cell
+from .plan import RUNS_PER_STEP_TASK, Cell, count_steps
 from .problems import Problem
 from .rates import Rate, fit_rate
 from .registry import Frame, Plugin, Registry, assemble, describe_error, find_culprit, list_frames
@@ -171,10 +171,8 @@ def estimate_seconds(cell: Cell, problem: Problem, optimizer: Optimizer) -> floa
     pilot = Horizon(iterations=8)
     with contextlib.suppress(Exception):
         integrate(problem, optimizer, cell.seeds[:1], pilot)  # compiles
-        trace = integrate(problem, optimizer, cell.seeds, Horizon(iterations=64))
-        seconds = sum(run.seconds for run in trace.runs)
-        limits = [cell.horizon.iterations, cell.horizon.evaluations]
-        if cell.horizon.time is not None:
-            limits.append(int(cell.horizon.time / optimizer.time_per_iteration))
-        return seconds / 64 * min(limit for limit in limits if limit is not None)
+        few = cell.seeds[:RUNS_PER_STEP_TASK]
+        trace = integrate(problem, optimizer, few, Horizon(iterations=64))
+        seconds = sum(run.seconds for run in trace.runs) * len(cell.seeds) / len(few)
+        return seconds / 64 * count_steps(cell, optimizer)
     return None

@@ -107,6 +107,27 @@ def test_a_run_that_ended_by_itself_ends_there_again(target):
     same(short, long)
 
 
+@pytest.mark.parametrize(("first", "second"), [(3.0, 250.0), (10.0, 77.7), (123.4, 1000.0)])
+def test_a_flow_goes_on(first, second):
+    flow = ovp.optimizer("gradient-flow")
+    short = integrate(NEURON, flow, [0, 1], Horizon(time=first)).runs
+    again = integrate(NEURON, flow, [0, 1], Horizon(time=second), earlier=short).runs
+    for run, long in zip(again, integrate(NEURON, flow, [0, 1], Horizon(time=second)).runs, strict=True):
+        same(run, long)
+
+
+@pytest.mark.parametrize(("first", "second"), [(4000, 9000), (2345, 6789), (5000, 200_000)])
+def test_a_run_that_is_carried_goes_on(first, second):
+    """Carried from some checkpoint behind iteration 1000 on: put down before, in a trial, and after."""
+    horizons = [Horizon(iterations=end, stepped=1000) for end in (first, second)]
+    short = integrate(NEURON, optimizer("gradient-descent"), [0, 3], horizons[0]).runs
+    whole = integrate(NEURON, optimizer("gradient-descent"), [0, 3], horizons[1]).runs
+    assert max(whole[0].rows["how"]) == 1.0
+    for run, long in zip(short, whole, strict=True):
+        [again] = integrate(NEURON, optimizer("gradient-descent"), [run.seed], horizons[1], earlier=[run]).runs
+        same(again, long)
+
+
 def test_a_state_that_is_no_float64_does_not_go_on():
     def step(oracle, w, state, k):
         return w - 0.1 * oracle.grad(w), (state[0] + 1,)

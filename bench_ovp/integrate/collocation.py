@@ -14,7 +14,7 @@ Source: Hairer & Wanner (1996), Solving Ordinary Differential Equations II, IV.5
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -51,6 +51,17 @@ class Place(NamedTuple):
 def set_out(t: float, x: Array) -> Place:
     """A motion that begins at `x` (n, d) at time t."""
     return Place(t, x, t, x)
+
+
+def pack_place(name: str, place: Place) -> dict[str, Array]:
+    """A place as float64 arrays, for `unpack_place`."""
+    return {f"{name}_{field}": np.asarray(value, np.float64) for field, value in place._asdict().items()}
+
+
+def unpack_place(name: str, state: Mapping[str, Array]) -> Place:
+    """The place that was packed under a name."""
+    t, x, anchor_t, anchor_x = (np.array(state[f"{name}_{field}"]) for field in Place._fields)
+    return Place(float(t), x, float(anchor_t), anchor_x)
 
 
 class Nodes(NamedTuple):
@@ -217,6 +228,11 @@ class Motion:
                 return moves[-1].reshape(shape), grads, iteration
             previous = size
         return None
+
+    def recall(self, place: Place) -> None:
+        """Find again what the way to `place` has left behind, so that the way on is what it would have been."""
+        if place.anchor_t < place.t:
+            self._find_basis(place)
 
     def _find_basis(self, place: Place) -> Basis | None:
         for anchor, basis in self._bases:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..trace import INTEGRATED, STEPPED, Recorder, Run, Trace, Watch
 from .coordinates import choose_coordinates
 from .rehearsal import rehearse_problem
 
-NO_END = 10**15
+State = Mapping[str, Array]
 
 
 class Checkpoints:
@@ -27,15 +28,18 @@ class Checkpoints:
         positions: the iterations or times that are recorded, ascending; the last is the horizon.
         visit: called at each of them.
         arrive: called at any position, before it is known whether it is recorded.
+        earlier: the state that a shorter run last gave to `record`, to go on from; None at a start.
     """
 
     def __init__(
         self,
         positions: Sequence[float],
-        visit: Callable[[float, Array, float], None],
+        visit: Callable[[float, Array, float, State | None], None],
         arrive: Callable[[float, Array], None],
+        earlier: State | None = None,
     ) -> None:
         self.positions = tuple(positions)
+        self._earlier = earlier
         self._next = 0
         self._visit = visit
         self._arrive = arrive
@@ -45,13 +49,20 @@ class Checkpoints:
         """The last position."""
         return self.positions[-1]
 
-    def record(self, position: float, w: Array, rtol: float = np.nan) -> None:
+    @property
+    def earlier(self) -> State | None:
+        """The state that a shorter run last gave to `record`."""
+        return self._earlier
+
+    def record(self, position: float, w: Array, rtol: float = np.nan, state: State | None = None) -> None:
         """Report the states `w` (runs, n, d) at an iteration or time, in ascending order.
 
         Args:
             position: the iteration or time.
             w: all runs that the driver was handed.
             rtol: the relative error that their losses are estimated to have, where the driver knows one.
+            state: float64 arrays by name, from which a longer run goes on to the same bits, if the driver can do
+                that; it must be handed one run at a time.
         Errors:
             Stop: all runs have ended; let it pass.
             RuntimeError: a checkpoint was left out.
@@ -62,7 +73,7 @@ class Checkpoints:
             raise RuntimeError(f"the driver went past the checkpoint at {due:g} without recording it")
         if position == due:
             self._next += 1
-            self._visit(position, w, rtol)
+            self._visit(position, w, rtol, state)
 
 
 def drive(
@@ -76,8 +87,7 @@ def drive(
     earlier: Sequence[Run] = (),
     portion: float = math.inf,
 ) -> Trace:
-    """Run a driver from the starts of `seeds`; see `integrate` for the arguments. A driver does not go on later."""
-    assert not earlier
+    """Run a driver from the starts of `seeds`, or from where earlier runs are; see `integrate` for the arguments."""
     method = optimizer.method
     assert isinstance(method, DriverMethod)
     if method.clock == "time":
@@ -91,9 +101,11 @@ def drive(
             end = horizon.evaluations
         positions = iterations_to_record(per_decade, end)
     groups = [list(seeds)] if method.batched else [[seed] for seed in seeds]
+    before = {run.seed: run for run in earlier}
     runs: list[Run] = []
     for group in groups:
-        runs += _drive_group(problem, optimizer, group, positions, horizon.evaluations, stop, watch)
+        going = [before[seed] for seed in group if seed in before]
+        runs += _drive_group(problem, optimizer, group, positions, horizon.evaluations, stop, watch, going)
     return Trace(problem, optimizer, tuple(runs), "driver")
 
 
@@ -105,6 +117,7 @@ def _drive_group(
     budget: int | None,
     stop: StopRule,
     watch: Watch,
+    earlier: Sequence[Run],
 ) -> tuple[Run, ...]:
     method = optimizer.method
     assert isinstance(method, DriverMethod)
@@ -116,9 +129,12 @@ def _drive_group(
     inner, w = choose_coordinates(problem, optimizer, w)
     oracle = Oracle(inner, len(seeds), curvature_cost)
     regular = set(positions[:-1])
-    recorder = Recorder(inner, seeds, stop.loss, clock, regular, watch=watch)
-    begun = time.monotonic()
-    watch.start()
+    recorder = Recorder(inner, seeds, stop.loss, clock, regular, earlier, watch)
+    state = dict(earlier[0].state or {}) if earlier else None
+    oracle.charge(int(state["evaluations"]) if state else 0)
+    had = earlier[0].seconds if earlier else 0.0
+    begun = time.monotonic() - had
+    watch.start(had)
     latest: list[tuple[float, Array]] = []
 
     def arrive(position: float, at: Array) -> None:
@@ -130,15 +146,18 @@ def _drive_group(
         if stop.wall is not None and time.monotonic() - begun > stop.wall:
             recorder.end(recorder.active, "timeout", f"the wall limit of {stop.wall:g} s", position, spent)
         elif budget is not None and spent >= budget:
-            visit(position, at, np.nan)
+            visit(position, at, np.nan, None)
             recorder.end(recorder.active, "ok", f"reached its horizon, {budget} evaluations", position, spent)
         if not recorder.active:
             raise Stop
 
-    def visit(position: float, at: Array, rtol: float) -> None:
+    def visit(position: float, at: Array, rtol: float, state: State | None) -> None:
         known = 0.0 if clock is not None and np.isnan(rtol) else rtol  # steps have no error but rounding
-        state = np.ascontiguousarray(at[recorder.active])
-        recorder.record(position, state, oracle.evaluations, how=how, rtol=known)
+        here = np.ascontiguousarray(at[recorder.active])
+        if state is not None and position in regular:
+            place = {"position": np.asarray(position), "evaluations": np.asarray(float(oracle.evaluations))}
+            recorder.keep(recorder.active[0], place | {name: np.asarray(part) for name, part in state.items()})
+        recorder.record(position, here, oracle.evaluations, how=how, rtol=known)
         if recorder.active and position >= positions[-1]:
             reason = f"reached its horizon, {'t =' if clock is None else 'iteration'} {position:g}"
             recorder.end(recorder.active, "ok", reason, position, oracle.evaluations)
@@ -147,12 +166,14 @@ def _drive_group(
 
     try:
         with np.errstate(all="ignore"):
-            ending = method.drive(oracle, w.copy(), Checkpoints(positions, visit, arrive), **optimizer.parameters)
+            left = positions[bisect_right(positions, float(state["position"])) :] if state else positions
+            checkpoints = Checkpoints(left, visit, arrive, state)
+            ending = method.drive(oracle, w.copy(), checkpoints, **optimizer.parameters)
     except Stop:
         ending = None
     if recorder.active:
         _close(recorder, ending, latest, oracle, clock is None)
-    elapsed = time.monotonic() - begun
+    elapsed = time.monotonic() - begun  # of all portions
     return recorder.runs([elapsed / len(seeds)] * len(seeds))
 
 

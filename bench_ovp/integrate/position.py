@@ -10,7 +10,7 @@ import numpy as np
 from ..oracle import Oracle
 from ..problems import Array
 from ..trace import Recorder, Run
-from .collocation import Place
+from .collocation import pack_place, unpack_place
 from .horizon import Flight
 
 State = tuple[Any, ...]
@@ -85,7 +85,7 @@ def pack_flight(flight: Flight | None) -> dict[str, Array]:
     found = {"flight": np.array([flight.since, flight.taken, flight.rtol])}
     for name, place in (("scout", flight.scout), ("carrier", flight.carrier)):
         if place is not None:
-            found |= {f"{name}_{field}": np.asarray(value, np.float64) for field, value in place._asdict().items()}
+            found |= pack_place(name, place)
     return found
 
 
@@ -96,9 +96,5 @@ def unpack_flight(run: Run) -> Flight | None:
         return None
     since, taken, rtol = state["flight"]
 
-    def place(name: str) -> Place:
-        fields = {field: np.array(state[f"{name}_{field}"]) for field in Place._fields}
-        return Place(**fields | {field: float(fields[field]) for field in ("t", "anchor_t")})  # type: ignore[arg-type]
-
-    carrier = place("carrier") if "carrier_x" in state else None
-    return Flight(place("scout"), int(since), int(taken), carrier, float(rtol))
+    carrier = unpack_place("carrier", state) if "carrier_x" in state else None
+    return Flight(unpack_place("scout", state), int(since), int(taken), carrier, float(rtol))

@@ -41,6 +41,12 @@ class Pace:
         """Twins at time t, in states (n, d)."""
         return Twins(set_out(t, first), set_out(t, second))
 
+    def recall(self, twins: Twins) -> Twins:
+        """Twins that were put down, with what was known of them; see `Motion.recall`."""
+        for motion, place in zip(self._motions, twins, strict=True):
+            motion.recall(place)
+        return twins
+
     def go(self, twins: Twins, end: float) -> Twins | None:
         """Both at time `end`, as parallel as can be told; None where no step is short enough for that."""
         found: Twins | None = twins

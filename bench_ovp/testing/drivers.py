@@ -79,7 +79,7 @@ def drive(
             )
         found.reported.append((position, at.copy()))
 
-    def visit(position: float, at: Array, rtol: float) -> None:
+    def visit(position: float, at: Array, rtol: float, state: object = None) -> None:
         found.recorded.append((position, at.copy()))
         if len(found.recorded) == (stop_after or len(positions)):
             stopped_at.append(len(found.reported))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench_ovp import DriverMethod
-from bench_ovp.integrate.collocation import set_out
+from bench_ovp.integrate.collocation import pack_place, set_out, unpack_place
 from bench_ovp.integrate.twins import Pace, Twins
 from bench_ovp.parameters import Positive
 
@@ -59,14 +59,25 @@ def flow(oracle, w, checkpoints, rtol: Positive = 1e-8):
     Source: Hairer, Nørsett & Wanner (1993), II.5; Hairer & Wanner (1996), IV.5 and IV.8.
     """
     course = Course(oracle, rtol)
-    at = course.start(w[0])
+    at = course.start(w[0]) if checkpoints.earlier is None else course.take_up(unpack(checkpoints.earlier))
     for target in checkpoints.positions:
         try:
             at = course.go(at, target)
         except Stuck as ending:
             return str(ending)
-        checkpoints.record(target, at.twins.first.x[None], course.estimate(at))
+        checkpoints.record(target, at.twins.first.x[None], course.estimate(at), pack(at))
     return None
+
+
+def pack(at):
+    """Whereabouts as arrays, by name."""
+    places = pack_place("first", at.twins.first) | pack_place("second", at.twins.second)
+    return places | {"stiff": np.asarray(float(at.stiff))}
+
+
+def unpack(state):
+    """The whereabouts that were packed."""
+    return Whereabouts(Twins(unpack_place("first", state), unpack_place("second", state)), bool(state["stiff"]))
 
 
 class Course:
@@ -78,12 +89,18 @@ class Course:
     """
 
     def __init__(self, oracle, rtol):
-        self._grad, self._tolerance = oracle.grad, SAFETY * rtol
+        self._grad, self._again, self._tolerance = oracle.grad, oracle.again, SAFETY * rtol
         self._pace = Pace(oracle.loss, oracle.grad, lambda x: oracle.hessian(x[None])[0], (1.0,), FINEST)
 
     def start(self, w):
         """The whereabouts at time 0, in `w` (n, d)."""
         return Whereabouts(self._pace.start(0.0, w, w), False)
+
+    def take_up(self, at):
+        """The whereabouts `at` which an earlier run was put down; what it had asked is not charged again."""
+        with self._again():
+            self._pace.recall(at.twins)
+        return at
 
     def estimate(self, at):
         """The estimated relative error of the loss."""
