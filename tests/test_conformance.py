@@ -501,7 +501,11 @@ def keep(w):
     return (w,)
 
 
-GOOD = ovp.StepMethod("good", good, keep, isometry_equivariant=True)
+def recur(lr):
+    return (1.0, -1.5, 0.5), (0.0, lr)
+
+
+GOOD = ovp.StepMethod("good", good, keep, isometry_equivariant=True, recurrence=recur)
 PROBLEM = Problem(Bowl)
 INSTANCE = Bowl()
 memory = {"before": None, "calls": 0}
@@ -669,6 +673,23 @@ def test_a_false_claim_is_named_as_it_was_made():
 @pytest.mark.parametrize("step", [decays, takes_row_norms, straightens])
 def test_what_breaks_isometry_may_well_commute_with_rotations(step):
     find(ovp.StepMethod("rotating", step, rotation_equivariant=True), "rotation")()
+
+
+RECURRENCE_FAULTS = {
+    "a wrong factor": ("breaks the recurrence by .* correct its factors", lambda lr: ((1.0, -1.5, 0.5), (0.0, 2 * lr))),
+    "a wrong sign": ("breaks the recurrence", lambda lr: ((1.0, -1.5, 0.5), (0.0, -lr))),
+    "a forgotten iterate": ("breaks the recurrence", lambda lr: ((1.0, -1.0), (0.0, lr))),
+    "constants that are no solution": ("is of no use: .* add up to 0", lambda lr: ((1.0, -1.4, 0.5), (0.0, lr))),
+    "what never dies out": ("is of no use: .* does not die out", lambda lr: ((1.0, -2.0, 1.0), (0.0, lr))),
+    "another parameter": ("is of no use: .*'lr'", lambda step: ((1.0, -1.0), (0.0, step))),
+    "one tuple": ("is of no use", lambda lr: (1.0, -1.5, 0.5)),
+}
+
+
+@pytest.mark.parametrize("fault", RECURRENCE_FAULTS)
+def test_a_fault_of_a_recurrence_is_found(fault):
+    told, recurrence = RECURRENCE_FAULTS[fault]
+    refuse(ovp.StepMethod("faulty", good, keep, recurrence=recurrence), "recurrence", told)
 
 
 def test_what_numba_refuses_is_told_and_is_no_failure():

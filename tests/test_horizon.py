@@ -264,3 +264,10 @@ def test_the_flow_goes_on_from_its_whereabouts_bitwise():
             stored = afresh.go(stored, t)
             np.testing.assert_array_equal(stored.twins.first.x, expected.twins.first.x)
             np.testing.assert_array_equal(stored.twins.second.x, expected.twins.second.x)
+
+
+def test_equal_students_stay_equal():
+    """Toy case 3 is exponential as long as rounding does not part the students."""
+    frame = ovp.run(ovp.problem("toy-case-3", d=3), ovp.optimizer("gradient-flow"), [0], time=50.0).frame()
+    assert frame.loss.iloc[-1] < 1e-90  # e^(−5t), while students apart would fall like t^−3
+    assert np.all(frame.Z == 0.0)

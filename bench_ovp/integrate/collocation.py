@@ -218,9 +218,10 @@ class Motion:
         previous = np.inf
         for iteration in range(1, MOST_ITERATIONS + 1):
             grads = np.concatenate([flat, self._grad(place.x + moves.reshape(stages, *shape)).reshape(stages, -1)])
-            missed = (moves + weights.moves @ grads) @ basis.vectors
-            change = np.matmul(inverses, missed.T[:, :, None])[:, :, 0].T
-            moves = moves - change @ basis.vectors.T
+            missed = moves + weights.moves @ grads
+            change = np.matmul(inverses, (missed @ basis.vectors).T[:, :, None])[:, :, 0].T
+            # Equal students stay equal: where nothing moves, eigenvectors must not round anything into it.
+            moves = moves - np.where(missed.any(axis=0), change @ basis.vectors.T, 0.0)
             size, whole = float(np.linalg.norm(change * weight)), float(np.linalg.norm(moves))
             if not np.isfinite(size):
                 return None

@@ -64,7 +64,6 @@ OF_STEPS: dict[str, Callable[[Optimizer], None]] = {
     "compiled": steps.check_compiled,
     "rotation": steps.check_rotation,
     "isometry": steps.check_isometry,
-    "recurrence": recurrences.check_recurrence,
     "travels": documents.check_method_travels,
 }
 OF_DRIVERS: dict[str, Callable[[Optimizer], None]] = {
@@ -162,6 +161,8 @@ def _list_for_method(method: Method, given: Mapping[str, Any], registry: Registr
         return found  # the check of parameters says why
     table, form = (OF_STEPS, steps) if isinstance(method, StepMethod) else (OF_DRIVERS, drivers)
     found += [Check(check, method.name, partial(body, optimizer)) for check, body in table.items()]
+    if isinstance(method, StepMethod) and method.recurrence is not None:
+        found.append(Check("recurrence", method.name, partial(recurrences.check_recurrence, optimizer)))
     found.append(Check("evaluations", method.name, partial(form.check_evaluations, optimizer, registry)))
     found.append(Check("law", method.name, partial(laws.check_method_theory, optimizer, registry)))
     return found

@@ -8,7 +8,7 @@ from ..integrate.horizon import expand
 from ..optimizers import Optimizer, StepMethod
 from ..problems import Problem
 from .bowl import Bowl
-from .check import Inapplicable, Nonconformance
+from .check import Nonconformance
 from .steps import RUNS, begin, walk
 
 OBEYED = 1e-12  # of what is summed: a step and the sum round differently
@@ -17,8 +17,7 @@ OBEYED = 1e-12  # of what is summed: a step and the sum round differently
 def check_recurrence(optimizer: Optimizer) -> None:
     """Iterates and gradients add up to zero as declared, and what is declared has a modified equation."""
     assert isinstance(optimizer.method, StepMethod)
-    if optimizer.method.recurrence is None:
-        raise Inapplicable("the method declares no recurrence, so its runs are not carried to far horizons")
+    assert optimizer.method.recurrence is not None
     try:
         rho, sigma = optimizer.method.recurrence(**optimizer.parameters)
         expand(rho, sigma)
