@@ -6,6 +6,7 @@ import time
 
 import numba
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import Radau
 
@@ -155,7 +156,7 @@ def test_the_heavy_ball_against_brute_force():
 def test_extending_gives_the_rows_of_an_uninterrupted_run():
     descent = ovp.optimizer("gradient-descent")
     one, other = (frames(descent, 5, iterations=end).set_index(["seed", "iteration"]) for end in (1e6, 1e7))
-    assert (one == other.loc[one.index]).all(axis=None)
+    pd.testing.assert_frame_equal(one, other.loc[one.index], check_exact=True)
 
 
 @pytest.mark.parametrize("n", [2, 5])

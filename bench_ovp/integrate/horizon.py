@@ -31,8 +31,7 @@ from .twins import Pace, Twins
 STEPPED = 10**5  # iterations before which nothing is carried, unless the horizon says otherwise
 MOST_STEPS = 10**9  # that are taken one by one
 TERMS = 3  # of the series: errors fall like 1/k³
-AGREED = 1e-9  # relative, of losses and gradients that were stepped and carried
-PLACED = 1e-8  # the same of states, relative to the way that they went
+AGREED = 1e-9  # relative, of losses and gradient norms that were stepped and carried
 ROUNDED = 10.0 * float(np.finfo(np.float64).eps)  # of a loss, times √k: what k steps in double precision err by
 FARTHEST = 2e7  # iterations up to which one might see that
 LOST = 1e-6  # estimated error of a loss at which carrying ends
@@ -94,7 +93,7 @@ class Carriers:
     """
 
     def __init__(self, problem: Problem, series: Sequence[float], stepped: int) -> None:
-        self._problem, self._stepped, self._unit = problem, stepped, series[0]
+        self._problem, self._stepped = problem, stepped
         self._pace = Pace(problem.loss, problem.grad, problem.hessian, series)
 
     def attempt(self, flight: Flight | None, k: int, w: Array) -> tuple[Flight | None, float]:
@@ -116,7 +115,7 @@ class Carriers:
         scout = self._pace.follow(flight.scout, k)
         if scout is None:
             return anew, np.inf
-        gap = self._compare(scout.x, w, self._unit * k)
+        gap = self._compare(scout.x, w)
         if gap > 1.0:
             return anew, gap
         if k < self._stepped or k < 2 * flight.since:
@@ -138,28 +137,23 @@ class Carriers:
         gap = abs(self._pace.part(twins.first.x, twins.second.x))
         return gap + ROUNDED * math.sqrt(min(twins.first.t, FARTHEST))
 
-    def _compare(self, x: Array, y: Array, reach: float) -> float:
-        """By how much two states differ, in units of what is tolerated.
+    def _compare(self, x: Array, y: Array) -> float:
+        """By how much two states differ in loss and gradient norm, in units of what is tolerated.
 
-        Args:
-            x, y: (n, d).
-            reach: iterations times units of time in one, of the way that a run goes by its gradient.
+        Nothing else is asked. What is observed may be rounding alone, where its true value is 0.
         """
         pair = np.stack([x, y])
         with np.errstate(all="ignore"):
-            loss, grad = self._problem.loss(pair), self._problem.grad(pair)
-            norms = np.hypot.reduce(grad.reshape(2, -1), axis=1)
-            apart = np.hypot.reduce((x - y).ravel()) / (PLACED * reach * norms[1])
-        # What is observed may be rounding alone, where its true value is 0: states say what can be said.
-        misses = [_miss(float(one), float(other), AGREED) for one, other in (loss, norms)]
-        return max(*misses, float(apart) if apart >= 0.0 else np.inf)
+            losses, grad = self._problem.loss(pair), self._problem.grad(pair)
+        norms = np.hypot.reduce(grad.reshape(2, -1), axis=1)
+        return max(_miss(float(one), float(other)) for one, other in (losses, norms))
 
 
-def _miss(one: float, other: float, tolerated: float) -> float:
+def _miss(one: float, other: float) -> float:
     """By how much two numbers differ, in units of what is tolerated; infinity where that cannot be told."""
     if one == other:
         return 0.0
-    miss = abs(one - other) / (tolerated * abs(other)) if other else np.inf
+    miss = abs(one - other) / (AGREED * abs(other)) if other else np.inf
     return float(miss) if miss >= 0.0 else np.inf
 
 
