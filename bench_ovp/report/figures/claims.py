@@ -39,7 +39,7 @@ def gather_sheet(drawings: Sequence[Drawing]) -> Sheet:
         usable = lines[(lines["time"] > 0) & (lines["value"] > 0) & np.isfinite(lines["value"])]
         shared = usable.groupby(["panel", "time"], sort=False)["value"]
         band = shared.quantile([0.1, 0.5, 0.9]).unstack().rename(columns={0.1: "low", 0.5: "value", 0.9: "high"})
-        band = band.assign(runs=shared.size()).reset_index()
+        band = band.assign(runs=shared.size()).reset_index().sort_values(["panel", "time"])
         frames.append(band.assign(problem=drawing.problem, optimizer=drawing.optimizer))
         marks += [(drawing.problem, drawing.optimizer, name, time) for name, time in drawing.marks.items()]
     data = pd.concat([frame for frame in frames[1:] if not frame.empty] or frames)[list(COLUMNS)]
