@@ -144,12 +144,20 @@ def test_a_limit_of_time_counts_what_was_spent(short_stretches):
 
     told: list[float] = []
     method = optimizer("gradient-descent")
-    [run] = integrate(NEURON, method, [0], Horizon(iterations=10**7), portion=0.2, watch=Spending()).runs
+    [run] = integrate(NEURON, method, [0], Horizon(iterations=10**7, stepped=10**7), portion=0.2, watch=Spending()).runs
     assert run.status == UNFINISHED
     spent = float(run.state["seconds"])
     assert spent > 0.2
     [run] = integrate(
-        NEURON, method, [0], Horizon(iterations=10**7), 20, StopRule(wall=spent + 0.1), Spending(), [run], math.inf
+        NEURON,
+        method,
+        [0],
+        Horizon(iterations=10**7, stepped=10**7),
+        20,
+        StopRule(wall=spent + 0.1),
+        Spending(),
+        [run],
+        math.inf,
     ).runs
     assert run.status == "timeout"
     assert told == [0.0, spent]
