@@ -14,7 +14,7 @@ from bench_ovp.integrate.collocation import Motion, Place, set_out
 from bench_ovp.integrate.coordinates import choose_coordinates
 from bench_ovp.integrate.horizon import Carriers, Flight, expand, find_series
 from bench_ovp_optimizers.first_order import descend, remember, roll
-from bench_ovp_optimizers.flow import Course, Whereabouts
+from bench_ovp_optimizers.flow import Course
 
 DESCENT = (1.0, -1.0), (0.0, 0.1)
 
@@ -257,8 +257,7 @@ def test_the_flow_goes_on_from_its_whereabouts_bitwise():
     assert seen[-1].stiff
     assert not seen[0].stiff
     for i in range(len(stations) - 1):
-        twins, stiff = seen[i]
-        stored = Whereabouts(type(twins)(*map(copied, twins)), stiff)
+        stored = seen[i]._replace(twins=type(seen[i].twins)(*map(copied, seen[i].twins)))
         afresh = Course(inner, 1e-8)
         for t, expected in zip(stations[i + 1 :], seen[i + 1 :], strict=True):
             stored = afresh.go(stored, t)

@@ -32,8 +32,9 @@ STEPPED = 10**5  # iterations before which nothing is carried, unless the horizo
 MOST_STEPS = 10**9  # that are taken one by one
 TERMS = 3  # of the series: errors fall like 1/k³
 AGREED = 1e-9  # relative, of losses and gradient norms that were stepped and carried
-ROUNDED = 10.0 * float(np.finfo(np.float64).eps)  # of a loss, times √k: what k steps in double precision err by
-FARTHEST = 2e7  # iterations up to which one might see that
+ROUNDING = 1e-13  # of a loss: no smaller error is claimed
+SWALLOWED = 0.01 * float(np.finfo(np.float64).eps)  # of a loss, by each step in double precision
+SEEN = 1e7  # iterations up to which one might see that
 LOST = 1e-6  # estimated error of a loss at which carrying ends
 
 
@@ -135,7 +136,7 @@ class Carriers:
     def _estimate(self, twins: Twins) -> float:
         """The relative error of a loss: what the witness tells, and what the steps would have rounded."""
         gap = abs(self._pace.part(twins.first.x, twins.second.x))
-        return gap + ROUNDED * math.sqrt(min(twins.first.t, FARTHEST))
+        return gap + ROUNDING + SWALLOWED * min(twins.first.t, SEEN)
 
     def _compare(self, x: Array, y: Array) -> float:
         """By how much two states differ in loss and gradient norm, in units of what is tolerated.

@@ -12,7 +12,7 @@ from .collocation import Motion, Place, cut, set_out
 
 STAGES, OTHER_STAGES = 6, 5
 STRAYED = 1e-10  # of a loss, by how much the two may part in one step; it is cut finer where they do
-DRIFTED = 0.3  # the same, of the gap that there was: it changes of its own accord
+DRIFTED = 0.3  # the same, of the difference of gradients: a gap that was there changes of its own accord
 FINEST = 512  # parts of a step
 
 
@@ -32,9 +32,8 @@ class Pace:
         grad: Callable[[Array], Array],
         hessian: Callable[[Array], Array],
         series: Sequence[float],
-        finest: int = FINEST,
     ) -> None:
-        self._loss, self._finest = loss, finest
+        self._loss, self._grad = loss, grad
         self._motions = [Motion(loss, grad, hessian, series, stages) for stages in (STAGES, OTHER_STAGES)]
 
     def start(self, t: float, first: Array, second: Array) -> Twins:
@@ -47,21 +46,22 @@ class Pace:
             motion.recall(place)
         return twins
 
-    def go(self, twins: Twins, end: float) -> Twins | None:
-        """Both at time `end`, as parallel as can be told; None where no step is short enough for that."""
+    def go(self, twins: Twins, end: float, finest: int = FINEST) -> Twins | None:
+        """Both at time `end`, as parallel as can be told; None where not even `finest` parts of a step do that."""
         found: Twins | None = twins
         for t in cut(twins.first.t, end):
-            found = found and self._go_on(found, t)
+            found = found and self._go_on(found, t, finest)
         return found
 
-    def _go_on(self, twins: Twins, end: float) -> Twins | None:
+    def _go_on(self, twins: Twins, end: float, finest: int) -> Twins | None:
         parts, before = 1, self.part(twins.first.x, twins.second.x)
-        while parts <= self._finest:
+        allowed = STRAYED + DRIFTED * self._differ(twins.first.x, twins.second.x)
+        while parts <= finest:
             first = self._motions[0].go(twins.first, end, parts)
             second = first and self._motions[1].go(twins.second, end, parts)
             if first is not None and second is not None:
                 strayed = abs(self.part(first.x, second.x) - before)
-                if strayed <= STRAYED + DRIFTED * abs(before):
+                if strayed <= allowed:
                     return Twins(first, second)
             parts *= 2
         return None
@@ -73,6 +73,13 @@ class Pace:
             if found is not None:
                 return found
         return None
+
+    def _differ(self, x: Array, y: Array) -> float:
+        """‖∇L(x) − ∇L(y)‖ over ‖∇L(x)‖; unlike the gap of losses it does not pass through 0."""
+        with np.errstate(all="ignore"):
+            one, other = self._grad(np.stack([x, y]))
+            found = np.hypot.reduce((one - other).ravel()) / np.hypot.reduce(one.ravel())
+        return float(found) if np.isfinite(found) else 0.0
 
     def part(self, x: Array, y: Array) -> float:
         """By how much the loss at state y is larger than that at x, relative to the latter."""

@@ -13,13 +13,15 @@ from bench_ovp.parameters import Positive
 
 EPSILON = float(np.finfo(np.float64).eps)
 STIFF = 15  # explicit steps in one stretch after which others are tried, and kinks are looked for
-SHORT = 1e-3  # of what is left of a stretch: a kink is looked for in steps below
+SHORT = 1e-3  # of a stretch: a kink is looked for in steps below
 KINK = 0.1  # relative change of ∇L within one of them, if it is a kink
-LIMIT = 20_000  # explicit steps in one stretch, at most
+LIMIT = 2000  # explicit steps in one stretch, after which coarser ones are taken
+MOST_HOVERING = 20_000  # of these
 ROUNDING = 1e-12  # of a loss: no smaller error is claimed
 SAFETY = 1e-2  # the solver's tolerance of a step, in units of what is asked of the loss
 COARSER = 10.0  # the tolerance of the witness, in units of the other
-FINEST = 8  # parts of a stretch that steps in log t may take before explicit ones are the better choice
+FINEST = 32  # parts of a stretch that steps in log t may take before explicit ones are the better choice
+ROUGH_TOLERANCE, ROUGH_FINEST = 1e-7, 2  # of a step, and parts of a stretch, after that and until it has settled
 HOVER_TOLERANCE = 1e-5  # where ∇L jumps, relative to ‖w‖
 
 
@@ -29,10 +31,14 @@ class Whereabouts(NamedTuple):
     Args:
         twins: the flow and its witness, at the time of the checkpoint.
         stiff: whether explicit steps have become short.
+        rough: whether a student has hovered at zero, so that digits are lost that no tolerance brings back.
+        settled: whether the last stretch went in log time.
     """
 
     twins: Twins
     stiff: bool
+    rough: bool = False
+    settled: bool = False
 
 
 class Stuck(Exception):
@@ -72,12 +78,13 @@ def flow(oracle, w, checkpoints, rtol: Positive = 1e-8):
 def pack(at):
     """Whereabouts as arrays, by name."""
     places = pack_place("first", at.twins.first) | pack_place("second", at.twins.second)
-    return places | {"stiff": np.asarray(float(at.stiff))}
+    return places | {"flags": np.array([at.stiff, at.rough, at.settled], dtype=float)}
 
 
 def unpack(state):
     """The whereabouts that were packed."""
-    return Whereabouts(Twins(unpack_place("first", state), unpack_place("second", state)), bool(state["stiff"]))
+    twins = Twins(unpack_place("first", state), unpack_place("second", state))
+    return Whereabouts(twins, *(bool(flag) for flag in state["flags"]))
 
 
 class Course:
@@ -90,7 +97,7 @@ class Course:
 
     def __init__(self, oracle, rtol):
         self._grad, self._again, self._tolerance = oracle.grad, oracle.again, SAFETY * rtol
-        self._pace = Pace(oracle.loss, oracle.grad, lambda x: oracle.hessian(x[None])[0], (1.0,), FINEST)
+        self._pace = Pace(oracle.loss, oracle.grad, lambda x: oracle.hessian(x[None])[0], (1.0,))
 
     def start(self, w):
         """The whereabouts at time 0, in `w` (n, d)."""
@@ -112,13 +119,15 @@ class Course:
         Errors:
             Stuck: no step is short enough.
         """
-        twins, stiff = at
-        if stiff and (found := self._pace.go(twins, target)) is not None:
-            return Whereabouts(found, True)
-        first, steps, hovers = self._step(twins.first, target, self._tolerance)
-        second, _, hovers_too = self._step(twins.second, target, COARSER * self._tolerance)
-        smooth = not (hovers or hovers_too)
-        return Whereabouts(Twins(first, second), smooth and (stiff or steps > STIFF))
+        twins, stiff, rough, settled = at
+        finest = ROUGH_FINEST if rough and not settled else FINEST
+        if stiff and (found := self._pace.go(twins, target, finest)) is not None:
+            return Whereabouts(found, True, rough, True)
+        tolerance = max(self._tolerance, ROUGH_TOLERANCE) if rough else self._tolerance
+        first, steps, hovers = self._step(twins.first, target, tolerance)
+        second, _, hovers_too = self._step(twins.second, target, COARSER * tolerance)
+        hovers = hovers or hovers_too
+        return Whereabouts(Twins(first, second), hovers or steps > STIFF, rough or hovers)
 
     def _step(self, place, target, tolerance):
         """The place at time `target` by explicit steps, how many they were, and whether it hovers there."""
@@ -132,13 +141,14 @@ class Course:
         speed = np.linalg.norm(self._grad(place.x[None]))
         atol = tolerance * reach(speed, at, target - t)
         solver, steps = DOP853(velocity, t, at, target, rtol=100.0 * EPSILON, atol=atol), 0
-        while solver.status == "running" and steps < LIMIT:
+        while solver.status == "running":
             before = solver.f
             solver.step()
             steps += 1
-            left = max(target - solver.t, solver.step_size or 0.0)
-            if steps > STIFF and solver.step_size < SHORT * left and is_kink(before, solver.f):
+            short = (solver.step_size or 0.0) < SHORT * (target - t)
+            if steps > LIMIT or (steps > STIFF and short and is_kink(before, solver.f)):
                 return set_out(target, self._hover(solver.y, solver.t, target, velocity).reshape(shape)), steps, True
+            left = max(target - solver.t, solver.step_size or 0.0)
             solver.atol = tolerance * reach(np.linalg.norm(solver.f), solver.y, left)
         if solver.status != "finished":
             raise Stuck(f"the solver makes no headway at t = {solver.t:g}")
@@ -149,12 +159,13 @@ class Course:
         from scipy.integrate import DOP853
 
         coarse = HOVER_TOLERANCE * np.linalg.norm(at)
-        solver = DOP853(velocity, t, at, target, rtol=HOVER_TOLERANCE, atol=coarse)
-        while solver.status == "running":
+        solver, steps = DOP853(velocity, t, at, target, rtol=HOVER_TOLERANCE, atol=coarse), 0
+        while solver.status == "running" and steps < MOST_HOVERING:
             solver.step()
+            steps += 1
             solver.atol = HOVER_TOLERANCE * np.linalg.norm(solver.y)
-        if solver.status == "failed":
-            raise Stuck(f"the solver failed at t = {solver.t:g}: steps became too small")
+        if solver.status != "finished":
+            raise Stuck(f"the solver makes no headway at t = {solver.t:g}")
         return solver.y
 
 
