@@ -124,6 +124,17 @@ def test_the_plain_formulas_are_those_of_the_problems(n, d, teacher):
     assert formulas.grad(w, teacher) == pytest.approx(problem.grad(w), abs=1e-14)
 
 
+def test_a_student_that_crosses_zero_leaves_toy_case_2():
+    """λ = (1.4, 0.1): both move by −¼, the second to −0.15, and H falls with ½ and not with n/2 = 1."""
+    crossing = ovp.run(ovp.problem("toy-case-2", lambdas=[1.4, 0.1]), ovp.optimizer("gradient-flow"), time=30)
+    rows = crossing.runs[0].rows
+    slope = np.polyfit(rows["time"][-3:], np.log(np.abs(rows["H"][-3:])), 1)[0]
+    assert slope == pytest.approx(-0.5, rel=0.05)
+    assert judge("toy-case-2", take_case(crossing, [Rate("undecided")])) == OUTSIDE
+    staying = ovp.run(ovp.problem("toy-case-2", lambdas=[1.0, 0.3]), ovp.optimizer("gradient-flow"), time=10)
+    assert judge("toy-case-2", take_case(staying, [Rate("undecided")])) == HOLDS
+
+
 # Lemmas at states.
 
 
