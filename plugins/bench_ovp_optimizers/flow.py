@@ -96,7 +96,7 @@ class Course:
     """
 
     def __init__(self, oracle, rtol):
-        self._grad, self._again, self._tolerance = oracle.grad, oracle.again, SAFETY * rtol
+        self._oracle, self._grad, self._tolerance = oracle, oracle.grad, SAFETY * rtol
         self._pace = Pace(oracle.loss, oracle.grad, lambda x: oracle.hessian(x[None])[0], (1.0,))
 
     def start(self, w):
@@ -105,7 +105,7 @@ class Course:
 
     def take_up(self, at):
         """The whereabouts `at` which an earlier run was put down; what it had asked is not charged again."""
-        with self._again():
+        with self._oracle.again():
             self._pace.recall(at.twins)
         return at
 
