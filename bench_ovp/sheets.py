@@ -162,8 +162,8 @@ def _to_words(codes: Any, words: Sequence[str]) -> Any:
     """The words that a column of numbers stands for."""
     import pyarrow as pa
 
-    indices = codes.cast(pa.int32())
-    return pa.DictionaryArray.from_arrays(indices, pa.array(list(words), pa.string())).dictionary_decode()
+    known = pa.concat_arrays([_repeat(word, 1, pa.string()) for word in words])
+    return pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), known).dictionary_decode()
 
 
 def _choose_type(types: set[type]) -> type:
