@@ -32,6 +32,11 @@ class Oracle:
         """What has been charged to each run so far."""
         return -(-self._charged // self._runs)
 
+    @property
+    def resolution(self) -> float:
+        """The smallest loss that double precision resolves here; 0 where the problem does not say. It is free."""
+        return self._problem.resolution
+
     def narrow(self, runs: int) -> None:
         """Go on with fewer runs, each charged as before."""
         self._charged = self.evaluations * runs

@@ -14,6 +14,7 @@ Source: Hairer & Wanner (1996), Solving Ordinary Differential Equations II, IV.5
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -30,6 +31,7 @@ SLOW_NEWTON = 9  # iterations after which the Hessian is taken anew for the next
 CONVERGED = 1e-13  # of the step
 STALLED = 1e-9  # of the step: where rounding ends the iteration, it has to be below
 KEPT = 2  # bases: of the step before, and of one that had to be tried anew
+NOISE = 16.0  # of what rounding does, how much is put down to it
 BALANCED = 1e-6  # of the loss: by how much it may miss what the step has dissipated
 
 
@@ -157,6 +159,7 @@ class Motion:
         hessian: of a single (n, d).
         series: c₀, c₁, … in units of the time, its square, …
         stages: of the method, whose order is 2·stages − 1.
+        floor: the smallest loss that is resolved: its root is the error of a gradient, up to a few.
     """
 
     def __init__(
@@ -166,8 +169,9 @@ class Motion:
         hessian: Callable[[Array], Array],
         series: Sequence[float],
         stages: int,
+        floor: float = 0.0,
     ) -> None:
-        self._loss, self._grad, self._hessian = loss, grad, hessian
+        self._loss, self._grad, self._hessian, self._floor = loss, grad, hessian, floor
         self._series, self._stages = tuple(series), stages
         self._bases: list[tuple[Array, Basis | None]] = []
 
@@ -192,7 +196,8 @@ class Motion:
         x = place.x + move
         lost = float(np.sum(weights.power * (grads @ grads.T)))
         before, after = self._loss(np.stack([place.x, x]))
-        if not abs(before - lost - after) <= BALANCED * before:
+        rounding = NOISE * (math.sqrt(self._floor * before) + self._floor * (end - place.t))
+        if not abs(before - lost - after) <= BALANCED * before + rounding:
             return None
         if iterations > SLOW_NEWTON:
             return set_out(end, x)
@@ -215,6 +220,8 @@ class Motion:
         moves = -self._series[0] * place.t * (1.0 - times[0] / times[1:])[:, None] * flat
         # A fast error is small, and yet dissipates λt times what a slow one does.
         weight = np.sqrt(1.0 + np.maximum(basis.values, 0.0) * self._series[0] * place.t)
+        # Where students are stored, r is known to a rounding error of theirs, and so is a fast error.
+        stalled = NOISE * math.sqrt(self._floor * (1.0 + self._series[0] * place.t))
         previous = np.inf
         for iteration in range(1, MOST_ITERATIONS + 1):
             grads = np.concatenate([flat, self._grad(place.x + moves.reshape(stages, *shape)).reshape(stages, -1)])
@@ -225,7 +232,7 @@ class Motion:
             size, whole = float(np.linalg.norm(change * weight)), float(np.linalg.norm(moves))
             if not np.isfinite(size):
                 return None
-            if size <= CONVERGED * whole or (size <= STALLED * whole and size > 0.5 * previous):
+            if size <= CONVERGED * whole or (size <= max(STALLED * whole, stalled) and size > 0.5 * previous):
                 return moves[-1].reshape(shape), grads, iteration
             previous = size
         return None

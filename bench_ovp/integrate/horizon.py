@@ -95,7 +95,7 @@ class Carriers:
 
     def __init__(self, problem: Problem, series: Sequence[float], stepped: int) -> None:
         self._problem, self._stepped = problem, stepped
-        self._pace = Pace(problem.loss, problem.grad, problem.hessian, series)
+        self._pace = Pace(problem.loss, problem.grad, problem.hessian, series, problem.resolution)
 
     def attempt(self, flight: Flight | None, k: int, w: Array) -> tuple[Flight | None, float]:
         """Go on with a trial at a checkpoint; the run is taken over there if a carrier comes back.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problems import Array
-from .collocation import Motion, Place, cut, set_out
+from .collocation import NOISE, Motion, Place, cut, set_out
 
 STAGES, OTHER_STAGES = 6, 5
 STRAYED = 1e-10  # of a loss, by how much the two may part in one step; it is cut finer where they do
@@ -32,9 +32,10 @@ class Pace:
         grad: Callable[[Array], Array],
         hessian: Callable[[Array], Array],
         series: Sequence[float],
+        floor: float = 0.0,
     ) -> None:
-        self._loss, self._grad = loss, grad
-        self._motions = [Motion(loss, grad, hessian, series, stages) for stages in (STAGES, OTHER_STAGES)]
+        self._loss, self._grad, self._floor = loss, grad, floor
+        self._motions = [Motion(loss, grad, hessian, series, stages, floor) for stages in (STAGES, OTHER_STAGES)]
 
     def start(self, t: float, first: Array, second: Array) -> Twins:
         """Twins at time t, in states (n, d)."""
@@ -55,7 +56,7 @@ class Pace:
 
     def _go_on(self, twins: Twins, end: float, finest: int) -> Twins | None:
         parts, before = 1, self.part(twins.first.x, twins.second.x)
-        allowed = STRAYED + DRIFTED * self._differ(twins.first.x, twins.second.x)
+        allowed = STRAYED + DRIFTED * self._differ(twins.first.x, twins.second.x) + self._round(twins.first.x)
         while parts <= finest:
             first = self._motions[0].go(twins.first, end, parts)
             second = first and self._motions[1].go(twins.second, end, parts)
@@ -79,6 +80,12 @@ class Pace:
         with np.errstate(all="ignore"):
             one, other = self._grad(np.stack([x, y]))
             found = np.hypot.reduce((one - other).ravel()) / np.hypot.reduce(one.ravel())
+        return float(found) if np.isfinite(found) else 0.0
+
+    def _round(self, x: Array) -> float:
+        """By how much rounding may change a loss, relative to it."""
+        with np.errstate(all="ignore"):
+            found = NOISE * np.sqrt(self._floor / self._loss(x[None])[0])
         return float(found) if np.isfinite(found) else 0.0
 
     def part(self, x: Array, y: Array) -> float:

@@ -97,7 +97,8 @@ class Course:
 
     def __init__(self, oracle, rtol):
         self._oracle, self._grad, self._tolerance = oracle, oracle.grad, SAFETY * rtol
-        self._pace = Pace(oracle.loss, oracle.grad, lambda x: oracle.hessian(x[None])[0], (1.0,))
+        resolution = oracle.resolution
+        self._pace = Pace(oracle.loss, oracle.grad, lambda x: oracle.hessian(x[None])[0], (1.0,), resolution)
 
     def start(self, w):
         """The whereabouts at time 0, in `w` (n, d)."""
