@@ -79,7 +79,7 @@ plugins: [hanging.py]
 problems: [{teacher-neuron: {n: 2, d: 5}}]
 optimizers: [gradient-descent, stuck, lost]
 seeds: 2
-horizon: {iterations: 1e9}
+horizon: {iterations: 1e9, stepped: 1e9}
 stop: {wall: 3s}
 """
 LIMIT = 3.0
@@ -173,7 +173,7 @@ def kill_workers(folder: Path, kills: int, expected: list[pd.DataFrame], words: 
         process = start(folder, *words)
         time.sleep(2.0)
         while process.poll() is None and done < kills:
-            time.sleep(random.uniform(0.1, 1.0))
+            time.sleep(random.uniform(0.5, 2.5))  # a worker takes a second to start
             workers = [child for child in list_children(process.pid) if is_worker(child)]
             if workers:
                 with contextlib.suppress(ProcessLookupError):

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from .errors import InputError
 from .executors import Pool, count_jobs, open_pool
-from .guard import read_deaths
+from .guard import list_begun, read_deaths
 from .keys import Definition, define_optimizer, define_problem, describe_host, digest_definition
 from .optimizers import Optimizer
 from .plan import Cell, go_on, list_tasks, passes, revive_all, weight
@@ -25,7 +25,7 @@ from .work import blame, describe_failure, do, fail, fail_dead, find_suspects, n
 
 TASKS_AHEAD = 2  # per worker: enough to keep it busy, few enough that Ctrl-C loses little
 MOMENT = 0.5  # seconds
-ATTEMPTS = 3  # of a task that dies alone and without a word: somebody else may have killed it
+ATTEMPTS = 4  # of a task that dies alone and without a word: somebody else may have killed it
 COMPILING = "compiling"  # under which the store notes seconds of all workers together
 WORTH_TELLING = 1.0
 KILLED = "its worker process was killed or crashed"
@@ -239,7 +239,7 @@ def _stream(
                         dead = list(_find_dead(victims, Path(folder), registry))
                         if not dead and alone and len(victims) == 1:
                             [victim] = victims
-                            deaths[id(victim)] += 1
+                            deaths[id(victim)] += name_task(victim) in list_begun(Path(folder))
                             if deaths[id(victim)] >= ATTEMPTS:
                                 dead = [(victim, fail(victim, f"{KILLED}, {blame(victim, registry)}"))]
                         yield from dead

@@ -127,6 +127,11 @@ def read_deaths(folder: Path) -> list[Death]:
     return found
 
 
+def list_begun(folder: Path) -> set[str]:
+    """The tasks that the workers of a broken pool had begun last."""
+    return {file.read_text(errors="replace").partition("\n")[0] for file in folder.iterdir() if file.suffix != ROWS}
+
+
 def _read_rows(file: Path) -> dict[int, list[dict[str, float]]]:
     found: dict[int, list[dict[str, float]]] = {}
     with contextlib.suppress(OSError, ValueError):  # the last line may be torn
