@@ -208,7 +208,7 @@ class ToyCase1(Neuron):
         lambda1: coordinate along the teacher; drawn uniformly from (0, 1) per seed where it is not given.
         lambda2: coordinate across it, likewise.
 
-    Source: Xu & Du (2023), Appendix A, equations (21), with sin 2θ/(2πλ₁), and (22).
+    Source: Xu & Du (2023), Appendix A, equations (21), with sin 2θ/(2π) for sin 2θ/λ₁, and (22).
     """
 
     name = "toy-case-1"
