@@ -51,6 +51,7 @@ class Guard(Watch):
         self._memory = memory
         self._deaths = {death.task: death for death in read_deaths(folder)} if succeeds and folder else {}
         self._wall: float | None = None
+        self._bounded = False
         self._file: TextIO | None = None
         self._rows: TextIO | None = None
         if folder is not None:
@@ -67,7 +68,7 @@ class Guard(Watch):
             file.truncate()
         self._file.write(f"{task}\n")
         self._file.flush()
-        self._wall = wall
+        self._wall, self._bounded = wall, wall is not None or memory is not None
         if wall is not None:
             self._arm(wall + FIRST)
         _limit_memory(self._memory if memory is None else memory)
@@ -82,10 +83,14 @@ class Guard(Watch):
             self._arm(max(0.0, self._wall - seconds) + PATIENCE)
 
     def note(self, seed: int, row: Mapping[str, float]) -> None:
-        """Keep a row for the case that this process must be killed."""
-        if self._wall is not None and self._rows is not None:
+        """Keep a row for the case that a bound ends the task."""
+        if self._bounded and self._rows is not None:
             self._rows.write(json.dumps([seed, row]) + "\n")
             self._rows.flush()
+
+    def rows(self) -> dict[int, list[dict[str, float]]]:
+        """What the task has recorded so far, by seed."""
+        return {} if self._rows is None else _read_rows(Path(self._rows.name))
 
     def end(self) -> None:
         """The task is through."""

@@ -72,6 +72,10 @@ def _do(cell: Cell) -> list[Outcome]:
             rates = [UNFITTED if run.status == UNFINISHED else fit_run(run, optimizer) for run in runs]
         share = compiling.seconds / len(runs)
         return [Outcome(*pair, trace.engine, custody.said, share) for pair in zip(runs, rates, strict=True)]
+    except MemoryError as error:
+        bounded = cell.stop.memory is not None  # as a limit of time: it ends a run, and is no fault of it
+        reason = describe_failure(error, cell, registry)
+        return fail(cell, reason, "timeout" if bounded else "failed", custody.said, _guard.rows())
     except (Exception, SystemExit) as error:  # a plug-in's failure is a result; it must hurt nobody else
         return fail(cell, describe_failure(error, cell, registry), said=custody.said)
     finally:

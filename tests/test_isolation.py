@@ -94,7 +94,7 @@ def test_a_run_that_misbehaves_is_named_in_one_line(mixed, kind):
     if kind not in FRAMELESS:
         assert "stranger.py:" in culprits[0]
         assert "in misstep_" in culprits[0]
-    assert set(runs.loc[kind, "status"]) == {"timeout" if kind == "runs-forever" else "failed"}
+    assert set(runs.loc[kind, "status"]) == {"timeout" if kind in ("runs-forever", "eats-memory") else "failed"}
     assert all(what in reason for reason in runs.loc[kind, "reason"])
 
 
