@@ -53,6 +53,12 @@ class ProblemDefinition(Protocol):
                                          with rotations; loss, gradient norm and observables are unchanged
         recenter(w)                   -> an object that defines the same problem in coordinates that are more
                                          precise, and w in them, for methods that commute with isometries; or None
+        hold(w, memory)               -> for a flow, at one state w (n, d): where parts of it are drawn to a point
+                                         without a gradient and held there, an object that defines the problem
+                                         without these parts, and the state there; None where nothing is held.
+                                         The object has `memory`, a float64 array from which hold makes it again,
+                                         margin(w), positive for as long as the parts are held, and release(w),
+                                         the problem's object and the state in which they leave
         kernels()                     -> Kernels for the compiled engine
         resolution                    -> the smallest loss that double precision resolves
         partial                       -> names of observables that are NaN where they do not exist
@@ -177,6 +183,35 @@ class Problem:
         if found is None:
             return self, w
         instance, x = found
+        return replace(self, recentered=instance), np.ascontiguousarray(x)
+
+    def hold(self, w: Array, memory: Array | None = None) -> tuple[Problem, Array] | None:
+        """This problem without the parts of `w` (n, d) that its flow holds at a point without a gradient, and w there.
+
+        Args:
+            w: a state of one run.
+            memory: what `held` was; then w is in the coordinates that belong to it already.
+        Returns:
+            None where nothing is held.
+        """
+        found = self.instance.hold(w, memory) if hasattr(self.instance, "hold") else None
+        if found is None:
+            return None
+        instance, x = found
+        return replace(self, recentered=instance), np.ascontiguousarray(x)
+
+    @property
+    def held(self) -> Array | None:
+        """The memory of what is held, for `hold`; None where nothing is."""
+        return getattr(self.instance, "memory", None)
+
+    def margin(self, w: Array) -> float:
+        """Positive for as long as what is held is not let go; w (m, d)."""
+        return float(self.instance.margin(w))
+
+    def release(self, w: Array) -> tuple[Problem, Array]:
+        """This problem with all its parts, and a state in which those that were held have left; w (m, d)."""
+        instance, x = self.instance.release(w)
         return replace(self, recentered=instance), np.ascontiguousarray(x)
 
     def theory(self, family: str, parameters: Mapping[str, Any]) -> Theory | None:

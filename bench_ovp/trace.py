@@ -134,6 +134,7 @@ class Recorder:
         runs: Sequence[int] | None = None,
         how: float = STEPPED,
         rtol: float = 0.0,
+        problem: Problem | None = None,
     ) -> list[int]:
         """Add a row for every active run; return which of them go on, as indices into `w`.
 
@@ -145,12 +146,14 @@ class Recorder:
             runs: those that `w` is about, on the original run axis, if it is not all that are active.
             how: STEPPED, CARRIED or INTEGRATED.
             rtol: the estimated relative error of the loss.
+            problem: that `w` is a state of, if not that of all runs.
         """
+        problem = problem or self._problem
         with np.errstate(all="ignore"):  # a loss that overflows is a result
-            loss = np.asarray(self._problem.loss(w))
-            grad = self._problem.grad(w)
-            observed = self._problem.observe(w)
-            degenerate = self._problem.degenerate(w)
+            loss = np.asarray(problem.loss(w))
+            grad = problem.grad(w)
+            observed = problem.observe(w)
+            degenerate = problem.degenerate(w)
             grad_norm = np.hypot.reduce(grad.reshape(len(grad), -1), axis=1)  # squares would underflow
         columns = {
             "iteration": np.full(len(w), np.nan if self._tick is None else position),

@@ -591,7 +591,7 @@ def asks_an_instance(oracle, w, state, k, lr: float = 0.1):
 
 def cooks_the_books(oracle, w, state, k, lr: float = 0.1):
     grad = oracle.grad(w)
-    oracle._charged = 0
+    oracle._meter.charged = 0
     return w - lr * grad, state
 
 

@@ -19,6 +19,7 @@ from .coordinates import choose_coordinates
 from .rehearsal import rehearse_problem
 
 State = Mapping[str, Array]
+Arrival = tuple[float, Array, Problem | None]  # a position, the states there, and the problem whose they are
 
 
 class Checkpoints:
@@ -34,8 +35,8 @@ class Checkpoints:
     def __init__(
         self,
         positions: Sequence[float],
-        visit: Callable[[float, Array, float, State | None], None],
-        arrive: Callable[[float, Array], None],
+        visit: Callable[[float, Array, float, State | None, Problem | None], None],
+        arrive: Callable[[float, Array, Problem | None], None],
         earlier: State | None = None,
     ) -> None:
         self.positions = tuple(positions)
@@ -54,7 +55,14 @@ class Checkpoints:
         """The state that a shorter run last gave to `record`."""
         return self._earlier
 
-    def record(self, position: float, w: Array, rtol: float = np.nan, state: State | None = None) -> None:
+    def record(
+        self,
+        position: float,
+        w: Array,
+        rtol: float = np.nan,
+        state: State | None = None,
+        problem: Problem | None = None,
+    ) -> None:
         """Report the states `w` (runs, n, d) at an iteration or time, in ascending order.
 
         Args:
@@ -63,17 +71,18 @@ class Checkpoints:
             rtol: the relative error that their losses are estimated to have, where the driver knows one.
             state: float64 arrays by name, from which a longer run goes on to the same bits, if the driver can do
                 that; it must be handed one run at a time.
+            problem: that `w` is a state of, where parts are held: `oracle.problem` of the oracle without them.
         Errors:
             Stop: all runs have ended; let it pass.
             RuntimeError: a checkpoint was left out.
         """
-        self._arrive(position, w)
+        self._arrive(position, w, problem)
         due = self.positions[self._next]
         if position > due:
             raise RuntimeError(f"the driver went past the checkpoint at {due:g} without recording it")
         if position == due:
             self._next += 1
-            self._visit(position, w, rtol, state)
+            self._visit(position, w, rtol, state, problem)
 
 
 def drive(
@@ -135,29 +144,29 @@ def _drive_group(
     had = earlier[0].seconds if earlier else 0.0
     begun = time.monotonic() - had
     watch.start(had)
-    latest: list[tuple[float, Array]] = []
+    latest: list[Arrival] = []
 
-    def arrive(position: float, at: Array) -> None:
+    def arrive(position: float, at: Array, there: Problem | None) -> None:
         watch.tick()
-        if at.shape != w.shape:
+        if there is None and at.shape != w.shape:
             raise ValueError(f"{optimizer.name} reports w of shape {at.shape}, not {w.shape}")
-        latest[:] = [(position, at)]
+        latest[:] = [(position, at, there)]
         spent = oracle.evaluations
         if stop.wall is not None and time.monotonic() - begun > stop.wall:
             recorder.end(recorder.active, "timeout", f"the wall limit of {stop.wall:g} s", position, spent)
         elif budget is not None and spent >= budget:
-            visit(position, at, np.nan, None)
+            visit(position, at, np.nan, None, there)
             recorder.end(recorder.active, "ok", f"reached its horizon, {budget} evaluations", position, spent)
         if not recorder.active:
             raise Stop
 
-    def visit(position: float, at: Array, rtol: float, state: State | None) -> None:
+    def visit(position: float, at: Array, rtol: float, state: State | None, there: Problem | None) -> None:
         known = 0.0 if clock is not None and np.isnan(rtol) else rtol  # steps have no error but rounding
         here = np.ascontiguousarray(at[recorder.active])
         if state is not None and position in regular:
             place = {"position": np.asarray(position), "evaluations": np.asarray(float(oracle.evaluations))}
             recorder.keep(recorder.active[0], place | {name: np.asarray(part) for name, part in state.items()})
-        recorder.record(position, here, oracle.evaluations, how=how, rtol=known)
+        recorder.record(position, here, oracle.evaluations, how=how, rtol=known, problem=there)
         if recorder.active and position >= positions[-1]:
             reason = f"reached its horizon, {'t =' if clock is None else 'iteration'} {position:g}"
             recorder.end(recorder.active, "ok", reason, position, oracle.evaluations)
@@ -177,17 +186,15 @@ def _drive_group(
     return recorder.runs([elapsed / len(seeds)] * len(seeds))
 
 
-def _close(
-    recorder: Recorder, ending: str | None, latest: list[tuple[float, Array]], oracle: Oracle, is_flow: bool
-) -> None:
+def _close(recorder: Recorder, ending: str | None, latest: list[Arrival], oracle: Oracle, is_flow: bool) -> None:
     """End the runs that a driver left before its horizon, at the last place it reported."""
     if not latest:
         raise RuntimeError("the driver returned without reporting anything; call checkpoints.record")
-    position, w = latest[0]
+    position, w, there = latest[0]
     if position > recorder.last_position():
         how, rtol = (INTEGRATED, np.nan) if is_flow else (STEPPED, 0.0)
         state = np.ascontiguousarray(w[recorder.active])
-        recorder.record(position, state, oracle.evaluations, how=how, rtol=rtol)
+        recorder.record(position, state, oracle.evaluations, how=how, rtol=rtol, problem=there)
     where = f"t = {position:g}" if is_flow else f"iteration {position:g}"
     reason = f"the method ended at {where}: {ending or 'it gave no reason'}"
     recorder.end(recorder.active, "ok", reason, position, oracle.evaluations)

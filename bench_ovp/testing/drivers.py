@@ -64,13 +64,14 @@ def drive(
     oracle = oracle or MeteredOracle(problem, len(w), MOST_QUERIES)
     positions = positions_of(method) if positions is None else positions
 
-    def arrive(position: float, at: Array) -> None:
+    def arrive(position: float, at: Array, there: Problem | None) -> None:
         if stopped_at:
             found.reported.append((position, np.zeros(0)))
             if len(found.reported) > stopped_at[0] + AFTER_STOP:
                 raise GaveUp
             raise Stop
-        if not isinstance(at, np.ndarray) or at.shape != w.shape or at.dtype != np.float64:
+        shape = w.shape if there is None else (len(w), *np.shape(at)[1:])
+        if not isinstance(at, np.ndarray) or at.shape != shape or at.dtype != np.float64:
             told = f"{at.dtype} {at.shape}" if isinstance(at, np.ndarray) else type(at).__name__
             raise Nonconformance(f"record is handed w as {told}; hand it float64 of the shape of the start, {w.shape}")
         if found.reported and position < found.reported[-1][0]:
@@ -79,7 +80,7 @@ def drive(
             )
         found.reported.append((position, at.copy()))
 
-    def visit(position: float, at: Array, rtol: float, state: object = None) -> None:
+    def visit(position: float, at: Array, rtol: float, state: object, there: Problem | None) -> None:
         found.recorded.append((position, at.copy()))
         if len(found.recorded) == (stop_after or len(positions)):
             stopped_at.append(len(found.reported))

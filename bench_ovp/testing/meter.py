@@ -58,6 +58,10 @@ class MeteredOracle(Oracle):
         """The Gauss–Newton matrix, booked."""
         return self.books.ask(super().gauss_newton, w, self.books.matrix)
 
+    def margin(self, w: Array) -> float:
+        """The margin, booked."""
+        return self.books.ask(lambda _: super(MeteredOracle, self).margin(w), w[None], 1)
+
     def audit(self) -> None:
         """Raise Nonconformance where what was charged is not what was asked."""
         if self.evaluations != self.books.due:

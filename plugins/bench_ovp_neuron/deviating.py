@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .coordinates import deviations, rotate, to_students
+from .coordinates import deviations, rotate, to_deviations, to_students
 from .problems import EPSILON, Array, Neuron
 
 SMALLEST = 1e-290  # a loss in units of ‖v‖²: below it, squares and cubes of what it is made of underflow
@@ -31,6 +31,18 @@ class Deviating(Neuron):
 
     def recenter(self, w: Array) -> None:
         """It is so already."""
+
+    def students(self, x: Array) -> Array:
+        """Read back, to their rounding."""
+        return to_students(self.teacher_norm, x)
+
+    def settle(self, w: Array) -> tuple[Deviating, Array]:
+        """Deviations of any number of students."""
+        return Deviating(self.teacher_norm, w.shape[1]), to_deviations(self.teacher_norm, w)
+
+    def residual(self, x: Array) -> Array:
+        """As it is stored."""
+        return np.asarray(np.sqrt(x.shape[1]) * x[:, 0, :])
 
     def observe(self, x: Array) -> dict[str, Array]:
         """As for students, which are read to twice the digits."""

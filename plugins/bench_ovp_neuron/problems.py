@@ -106,6 +106,27 @@ class Neuron:
             return None
         return Deviating(self.teacher_norm, w.shape[1]), to_deviations(self.teacher_norm, w)
 
+    def hold(self, w: Array, memory: Array | None = None) -> tuple[Any, Array] | None:
+        """The problem without the students that a flow holds at zero, and w (n, d) without them; see `vanished`."""
+        from .vanished import hold, recall
+
+        return hold(self, w) if memory is None else recall(self, w, memory)
+
+    def students(self, w: Array) -> Array:
+        """The students of w (runs, n, d)."""
+        return w
+
+    def settle(self, w: Array) -> tuple[Neuron, Array]:
+        """The problem of students w (runs, n, d), in coordinates of this kind."""
+        return self, w
+
+    def residual(self, w: Array) -> Array:
+        """r = Σwᵢ − v, shape (runs, d)."""
+        from .observables import residuals
+
+        found: Array = residuals(self.teacher_norm, w)
+        return found
+
     def _curvature(self, w: Array, bent: bool) -> Array:
         from .curvature import batch_curvature
 

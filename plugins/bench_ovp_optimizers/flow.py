@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bench_ovp import DriverMethod
-from bench_ovp.integrate.collocation import pack_place, set_out, unpack_place
+from bench_ovp.integrate.collocation import Place, pack_place, set_out, unpack_place
 from bench_ovp.integrate.twins import Pace, Twins
 from bench_ovp.parameters import Positive
 
@@ -25,17 +25,30 @@ ROUGH_TOLERANCE, ROUGH_FINEST = 1e-7, 2  # of a step, and parts of a stretch, af
 HOVER_TOLERANCE = 1e-5  # where ∇L jumps, relative to ‖w‖
 
 
-class Whereabouts(NamedTuple):
-    """All that the rest of a flow depends on, at a checkpoint; arrays (n, d) and numbers.
+class Side(NamedTuple):
+    """One of two flows, at a checkpoint.
 
     Args:
-        twins: the flow and its witness, at the time of the checkpoint.
+        oracle: of the problem whose state it is in: that of the run, or one without the students that are held.
+        place: where it is.
+    """
+
+    oracle: Any
+    place: Place
+
+
+class Whereabouts(NamedTuple):
+    """All that the rest of a flow depends on, at a checkpoint.
+
+    Args:
+        first, second: the flow and its witness.
         stiff: whether explicit steps have become short.
         rough: whether a student has hovered at zero, so that digits are lost that no tolerance brings back.
         settled: whether the last stretch went in log time.
     """
 
-    twins: Twins
+    first: Side
+    second: Side
     stiff: bool
     rough: bool = False
     settled: bool = False
@@ -56,35 +69,36 @@ def flow(oracle, w, checkpoints, rtol: Positive = 1e-8):
     The same flow is followed a second time, by coarser explicit steps and a collocation of order 7. By how much the
     losses of the two differ is recorded as their error, and both are charged.
 
-    From a large start a student can be drawn to zero, where the loss has no gradient, and held there for a
-    while. The flow then goes on as small explicit steps do, hopping about zero within a coarser tolerance.
+    From a large start a student can be drawn to zero, where the loss has no gradient, and held there. Where the
+    problem says so (`hold`), it stays at exactly zero, and the flow goes on in the others until it is let go.
+    Anywhere else where the gradient jumps, the flow goes on as small explicit steps do, hopping about within a
+    coarser tolerance.
 
     Args:
         rtol: relative tolerance of the loss.
 
-    Source: Hairer, Nørsett & Wanner (1993), II.5; Hairer & Wanner (1996), IV.5 and IV.8.
+    Source: Hairer, Nørsett & Wanner (1993), II.5; Hairer & Wanner (1996), IV.5 and IV.8; Filippov (1988), §4.
     """
     course = Course(oracle, rtol)
-    at = course.start(w[0]) if checkpoints.earlier is None else course.take_up(unpack(checkpoints.earlier))
+    at = course.start(w[0]) if checkpoints.earlier is None else course.take_up(checkpoints.earlier)
     for target in checkpoints.positions:
         try:
             at = course.go(at, target)
         except Stuck as ending:
             return str(ending)
-        checkpoints.record(target, at.twins.first.x[None], course.estimate(at), pack(at))
+        there = None if at.first.oracle.held is None else at.first.oracle.problem
+        checkpoints.record(target, at.first.place.x[None], course.estimate(at), pack(at), there)
     return None
 
 
 def pack(at):
     """Whereabouts as arrays, by name."""
-    places = pack_place("first", at.twins.first) | pack_place("second", at.twins.second)
-    return places | {"flags": np.array([at.stiff, at.rough, at.settled], dtype=float)}
-
-
-def unpack(state):
-    """The whereabouts that were packed."""
-    twins = Twins(unpack_place("first", state), unpack_place("second", state))
-    return Whereabouts(twins, *(bool(flag) for flag in state["flags"]))
+    state = {"flags": np.array([at.stiff, at.rough, at.settled], dtype=float)}
+    for name, side in (("first", at.first), ("second", at.second)):
+        state |= pack_place(name, side.place)
+        if side.oracle.held is not None:
+            state[f"{name}_held"] = side.oracle.held
+    return state
 
 
 class Course:
@@ -96,23 +110,32 @@ class Course:
     """
 
     def __init__(self, oracle, rtol):
-        self._oracle, self._grad, self._tolerance = oracle, oracle.grad, SAFETY * rtol
-        resolution = oracle.resolution
-        self._pace = Pace(oracle.loss, oracle.grad, lambda x: oracle.hessian(x[None])[0], (1.0,), resolution)
+        self._oracle, self._tolerance = oracle, SAFETY * rtol
+        self._pace = self._paced = None
 
     def start(self, w):
         """The whereabouts at time 0, in `w` (n, d)."""
-        return Whereabouts(self._pace.start(0.0, w, w), False)
+        side = Side(self._oracle, set_out(0.0, w))
+        return Whereabouts(side, side, False)
 
-    def take_up(self, at):
-        """The whereabouts `at` which an earlier run was put down; what it had asked is not charged again."""
+    def take_up(self, state):
+        """The whereabouts at which an earlier run was put down; what it had asked is not charged again."""
+        sides = []
         with self._oracle.again():
-            self._pace.recall(at.twins)
+            for name in ("first", "second"):
+                oracle, place = self._oracle, unpack_place(name, state)
+                if f"{name}_held" in state:
+                    oracle, _ = oracle.hold(place.x, np.asarray(state[f"{name}_held"]))
+                sides.append(Side(oracle, place))
+            at = Whereabouts(*sides, *(bool(flag) for flag in state["flags"]))
+            if at.settled:
+                self._pace_of(at).recall(Twins(at.first.place, at.second.place))
         return at
 
     def estimate(self, at):
         """The estimated relative error of the loss."""
-        return abs(self._pace.part(at.twins.first.x, at.twins.second.x)) + ROUNDING
+        one, other = (side.oracle.loss(side.place.x[None])[0] for side in (at.first, at.second))
+        return abs((other - one) / one) + ROUNDING
 
     def go(self, at, target):
         """The whereabouts at time `target`.
@@ -120,54 +143,117 @@ class Course:
         Errors:
             Stuck: no step is short enough.
         """
-        twins, stiff, rough, settled = at
-        finest = ROUGH_FINEST if rough and not settled else FINEST
-        if stiff and (found := self._pace.go(twins, target, finest)) is not None:
-            return Whereabouts(found, True, rough, True)
-        tolerance = max(self._tolerance, ROUGH_TOLERANCE) if rough else self._tolerance
-        first, steps, hovers = self._step(twins.first, target, tolerance)
-        second, _, hovers_too = self._step(twins.second, target, COARSER * tolerance)
-        hovers = hovers or hovers_too
-        return Whereabouts(Twins(first, second), hovers or steps > STIFF, rough or hovers)
+        finest = ROUGH_FINEST if at.rough and not at.settled else FINEST
+        if at.stiff and (found := self._glide(at, target, finest)) is not None:
+            return found
+        tolerance = max(self._tolerance, ROUGH_TOLERANCE) if at.rough else self._tolerance
+        first, steps, rough = self._step(at.first, target, tolerance)
+        second, _, rough_too = self._step(at.second, target, COARSER * tolerance)
+        rough = rough or rough_too
+        return Whereabouts(first, second, rough or steps > STIFF, at.rough or rough)
 
-    def _step(self, place, target, tolerance):
-        """The place at time `target` by explicit steps, how many they were, and whether it hovers there."""
+    def _glide(self, at, target, finest):
+        """The whereabouts at time `target` by steps in log t; None where they do not lead there."""
+        if not is_same(at.first.oracle.held, at.second.oracle.held):
+            return None
+        found = self._pace_of(at).go(Twins(at.first.place, at.second.place), target, finest)
+        if found is None:
+            return None
+        sides = [side._replace(place=place) for side, place in zip((at.first, at.second), found, strict=True)]
+        if any(is_let_go(*side) for side in sides):
+            return None
+        return Whereabouts(*sides, True, at.rough, True)
+
+    def _pace_of(self, at):
+        """What takes both sides along, in the problem that both are in."""
+        oracle = at.first.oracle
+        if self._pace is None or self._paced is not oracle:
+            self._paced = oracle
+            resolution = oracle.resolution
+            self._pace = Pace(oracle.loss, oracle.grad, lambda x: oracle.hessian(x[None])[0], (1.0,), resolution)
+        return self._pace
+
+    def _step(self, side, target, tolerance):
+        """A side at time `target` by explicit steps, how many they were, and whether it hovers there."""
         from scipy.integrate import DOP853
 
-        shape, t, at = place.x.shape, place.t, place.x.ravel()
-
-        def velocity(_, x):
-            return -self._grad(x.reshape(1, *shape)).ravel()
-
-        speed = np.linalg.norm(self._grad(place.x[None]))
-        atol = tolerance * reach(speed, at, target - t)
-        solver, steps = DOP853(velocity, t, at, target, rtol=100.0 * EPSILON, atol=atol), 0
-        while solver.status == "running":
-            before = solver.f
-            solver.step()
-            steps += 1
-            short = (solver.step_size or 0.0) < SHORT * (target - t)
-            if steps > LIMIT or (steps > STIFF and short and is_kink(before, solver.f)):
-                return set_out(target, self._hover(solver.y, solver.t, target, velocity).reshape(shape)), steps, True
-            left = max(target - solver.t, solver.step_size or 0.0)
-            solver.atol = tolerance * reach(np.linalg.norm(solver.f), solver.y, left)
+        (oracle, (t, at, *_)), steps = side, 0
+        while True:
+            shape = at.shape
+            velocity = fall(oracle, shape)
+            speed = np.linalg.norm(velocity(t, at.ravel()))
+            atol = tolerance * reach(speed, at, target - t)
+            solver = DOP853(velocity, t, at.ravel(), target, rtol=100.0 * EPSILON, atol=atol)
+            found = None
+            while found is None and solver.status == "running":
+                before, earlier = solver.f, solver.t
+                solver.step()
+                steps += 1
+                state = solver.y.reshape(shape)
+                short = (solver.step_size or 0.0) < SHORT * (target - t)
+                if oracle.held is not None and oracle.margin(state) <= 0.0:
+                    return self._let_go(oracle, solver, earlier, target, shape), steps, True
+                if short and (found := oracle.hold(state)) is not None:
+                    break
+                if steps > LIMIT or (steps > STIFF and short and is_kink(before, solver.f)):
+                    return self._hover(oracle, state, solver.t, target), steps, True
+                left = max(target - solver.t, solver.step_size or 0.0)
+                solver.atol = tolerance * reach(np.linalg.norm(solver.f), solver.y, left)
+            if found is None:
+                break
+            (oracle, at), t = found, solver.t
+            if t == target:
+                return Side(oracle, set_out(target, at)), steps, False
         if solver.status != "finished":
             raise Stuck(f"the solver makes no headway at t = {solver.t:g}")
-        return set_out(target, solver.y.reshape(shape)), steps, False
+        return Side(oracle, set_out(target, solver.y.reshape(shape))), steps, False
 
-    def _hover(self, at, t, target, velocity):
-        """The state at `target` where a student hovers at zero: ∇L jumps, no order of accuracy is left to gain."""
+    def _let_go(self, oracle, solver, earlier, target, shape):
+        """The side at `target` where, in the last step, what was held is let go."""
+        way, later = solver.dense_output(), solver.t
+        while later - earlier > EPSILON * later:
+            middle = 0.5 * (earlier + later)
+            if not earlier < middle < later:
+                break
+            if oracle.margin(way(middle).reshape(shape)) > 0.0:
+                earlier = middle
+            else:
+                later = middle
+        whole, at = oracle.release(way(later).reshape(shape))
+        return self._hover(whole, at, later, target)
+
+    def _hover(self, oracle, at, t, target):
+        """The side at `target` where a student hovers at zero: ∇L jumps, no order of accuracy is left to gain."""
         from scipy.integrate import DOP853
 
         coarse = HOVER_TOLERANCE * np.linalg.norm(at)
-        solver, steps = DOP853(velocity, t, at, target, rtol=HOVER_TOLERANCE, atol=coarse), 0
+        solver, steps = DOP853(fall(oracle, at.shape), t, at.ravel(), target, rtol=HOVER_TOLERANCE, atol=coarse), 0
         while solver.status == "running" and steps < MOST_HOVERING:
             solver.step()
             steps += 1
             solver.atol = HOVER_TOLERANCE * np.linalg.norm(solver.y)
         if solver.status != "finished":
             raise Stuck(f"the solver makes no headway at t = {solver.t:g}")
-        return solver.y
+        return Side(oracle, set_out(target, solver.y.reshape(at.shape)))
+
+
+def fall(oracle, shape):
+    """The velocity of a flow, for SciPy."""
+
+    def velocity(_, x):
+        return -oracle.grad(x.reshape(1, *shape)).ravel()
+
+    return velocity
+
+
+def is_same(one, other):
+    """Whether two memories are of the same parts."""
+    return one is other if one is None or other is None else np.array_equal(one, other)
+
+
+def is_let_go(oracle, place):
+    """Whether what a side holds would leave where it is."""
+    return oracle.held is not None and oracle.margin(place.x) <= 0.0
 
 
 def reach(speed, x, duration):
