@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import fit_rate, optimizer, problem, run, run_suite
+    from .api import compare, fit_rate, optimizer, problem, run, run_suite
     from .errors import InputError, Stop
     from .hookspecs import hookimpl
     from .optimizers import DriverMethod, Optimizer, StepMethod
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("fit_rate", "optimizer", "problem", "run", "run_suite"),
+    "api": ("compare", "fit_rate", "optimizer", "problem", "run", "run_suite"),
     "errors": ("InputError", "Stop"),
     "hookspecs": ("hookimpl",),
     "optimizers": ("DriverMethod", "Optimizer", "StepMethod"),
@@ -36,6 +36,7 @@ __all__ = [
     "Stop",
     "Theory",
     "Trace",
+    "compare",
     "fit_rate",
     "hookimpl",
     "optimizer",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from .changes import Changes
     from .rates import Rate
 
 
@@ -126,6 +127,21 @@ def run_suite(
     from .suite_run import run_suite as run_whole
 
     return run_whole(Path(path), Path(results), jobs=jobs, executor=executor, report=report).folder
+
+
+def compare(before: str | Path, after: str | Path) -> Changes:
+    """What changed from one run of a suite to another; what `bench-ovp compare` does.
+
+    Args:
+        before, after: folders of results.
+    Returns:
+        Changes: .changed .pairs .context, and what came and went; `bench_ovp.changes` says more.
+    Errors:
+        InputError: a folder holds no results, or a table cannot be read.
+    """
+    from .changes import compare_results
+
+    return compare_results(Path(before), Path(after))
 
 
 def _whole(name: str, value: float | None) -> int | None:

@@ -157,7 +157,8 @@ def explain(results: Path, problem: str, optimizer: str, seed: int | None, outpu
     PROBLEM and OPTIMIZER are labels as in ranking.csv, globs (* and ? are wild, brackets literal), or the
     beginnings of labels.
     """
-    from .listing import describe_reasons, fill
+    from .layout import fill
+    from .listing import describe_reasons
     from .suite_run import draw_reasons, explain_stored
 
     check_figure(output)
@@ -200,6 +201,28 @@ def merge(target: Path, others: tuple[Path, ...], no_report: bool) -> None:
     for line in merged.conflicts:
         click.echo(f"conflict: {line}", err=True)
     sys.exit(FAILED if merged.conflicts else 0)
+
+
+@main.command(epilog="\b\nExamples:\n  bench-ovp compare before/paper after/paper\n"
+                     "  bench-ovp compare before/paper results/paper --fail-on-change")  # fmt: skip
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@click.option("--fail-on-change", is_flag=True, help="Exit code 1 if a pair came, went or changed.")
+@click.option("--fail-on-slower", is_flag=True, help="Exit code 1 if an optimizer takes longer for a step.")
+def compare(before: Path, after: Path, fail_on_change: bool, fail_on_slower: bool) -> None:
+    """Say what changed from the results in BEFORE to those in AFTER, beyond chance; runs nothing.
+
+    Compared are versions, machines, suite files, and of each pair that both have its parameters, law, value,
+    constant, evaluations to a target, rank and speed. A pair whose parameter changed is that pair, changed.
+
+    Exit codes: 0; 1 something changed that the options ask for; 2 bad input.
+    """
+    from .changes import compare_results
+    from .changes.text import describe_changes
+
+    changes = compare_results(before, after)
+    click.echo(describe_changes(changes))
+    sys.exit(FAILED if (fail_on_change and changes.changed) or (fail_on_slower and changes.slower) else 0)
 
 
 def check_figure(path: Path | None) -> None:
@@ -305,7 +328,7 @@ def new_problem(name: str, to: Path) -> None:
 
 
 def _write_new(kind: Kind, name: str, to: Path) -> None:
-    from .listing import columns
+    from .layout import columns
     from .scaffold import write_package
 
     package = write_package(kind, name, to)

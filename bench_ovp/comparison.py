@@ -138,6 +138,11 @@ def compare_all(
     }
 
 
+def list_findings(one: Entrant, other: Entrant, effort: str = "evaluations") -> list[Finding]:
+    """What each criterion says of one entrant against another, uncorrected; efforts also where constants decide."""
+    return next(_hear(_Table([one, other], effort), [(0, 1)], every=True))
+
+
 def _decide(found: Sequence[Finding], tests: int, holm: float, factor: float) -> Comparison:
     """The first finding that decides; else a tie, with the last one's effect."""
     for f in found:
@@ -219,12 +224,12 @@ def _are_copies(courses: Sequence[Course]) -> bool:
     return all(np.array_equal(course.height, courses[0].height) for course in courses[1:])
 
 
-def _hear(table: _Table, pairs: Sequence[Pair]) -> Iterator[list[Finding]]:
-    """What each pair's criteria say, in their order."""
+def _hear(table: _Table, pairs: Sequence[Pair], every: bool = False) -> Iterator[list[Finding]]:
+    """What each pair's criteria say, in their order; `every`: efforts also where constants are there."""
     laws = _compare_laws(table, pairs)
     values = _compare_values(table, pairs)
     constants = _compare_constants(table, pairs)
-    left = [pair for pair in pairs if pair not in constants]
+    left = [pair for pair in pairs if every or pair not in constants]
     efforts = _compare_efforts(table, left)
     for pair in pairs:
         heard = (laws.get(pair), values.get(pair), constants.get(pair), efforts.get(pair))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
-import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from .errors import InputError
+from .layout import columns, fill
 from .optimizers import DriverMethod, Method
 from .parameters import Parameter, label, nearest
 from .problems import Problem, ProblemDefinition, description_of, parameters_of
@@ -119,22 +118,6 @@ def describe_reasons(reasons: Reasons) -> str:
     if rows := list_contenders(reasons):
         lines += ["", columns([HEADINGS, *rows], indent="  ")]
     return "\n".join(lines)
-
-
-def fill(text: str, indent: int = 0) -> str:
-    """Text broken into lines of the terminal, of 100 letters at most; all but the first are indented."""
-    width = max(40, min(100, shutil.get_terminal_size((100, 24)).columns))
-    further = " " * indent
-    return textwrap.fill(text, width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
-
-
-def columns(rows: Sequence[Sequence[str]], indent: str = "") -> str:
-    """Rows as aligned text."""
-    if not rows:
-        return f"{indent}(none)"
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(f"{indent}{line.rstrip()}" for line in lines)
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
