@@ -301,6 +301,21 @@ def _check_conformance(name: str, parameters: tuple[str, ...], limit: float, plu
     return counts["FAILS"] == 0
 
 
+@main.command(epilog="\b\nExample:\n  bench-ovp schema > suite.schema.json")
+@_PLUGINS
+def schema(plugins: tuple[Path, ...]) -> None:
+    """Print the JSON Schema of suite files, by which editors complete and check them.
+
+    It knows the problems and optimizers of all plug-ins that are installed.
+    """
+    import json
+
+    from .registry import assemble, find_files
+    from .schema import describe_schema
+
+    click.echo(json.dumps(describe_schema(assemble(find_files(plugins, Path.cwd()))), indent=2, ensure_ascii=False))
+
+
 @main.group(epilog="\b\nExamples:\n  bench-ovp new optimizer my-optimizer\n  bench-ovp new problem my-problem")
 def new() -> None:
     """Write an installable plug-in to begin from: an optimizer or a problem that passes its tests as written."""
