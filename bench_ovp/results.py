@@ -10,19 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from .claims import Case
 from .claims.verdicts import COLUMNS as CLAIM_COLUMNS
 from .claims.verdicts import Claims, Hearing, Offered
-from .contest import Contest, Lists
+from .contest import Lists
 from .engine import COMPILING
+from .excerpt import Entry, Excerpt
 from .optimizers import Optimizer
 from .plan import Cell, revive_all
 from .problems import Problem
 from .provenance import describe_run
 from .rates import Rate
-from .reasons import Reasons, give_reasons
 from .registry import Registry, describe_error
 from .rows import (
     COMPARISON_COLUMNS,
@@ -42,7 +41,6 @@ from .trace import Trace
 from .work import fit_run
 
 Broken = Mapping[tuple[str, int, str], Outcome]
-Entry = tuple[Trace, list[Rate]]
 
 
 @dataclass(frozen=True)
@@ -93,12 +91,12 @@ def write_results(
     pairs = list(revive_all(cells, registry))
     parameters = _list_types(pairs)
     measured = list(dict.fromkeys((*FIRST_COLUMNS, *store.list_columns(cells))))
-    entries: list[Entry] = []  # for the report: all of them, which may be large
-    contests: list[Contest] = []
+    excerpt = Excerpt()
     ranking: list[Row] = []
     engines: dict[str, str] = {}
     hearing = open_hearing(registry, draw=report)
     missing, unsound, seconds = [], 0, 0.0
+    wanted = {cell.label: len(cell.seeds) for cell in cells}
     with ExitStack() as files:
         traces = files.enter_context(open_traces(folder / "traces.parquet", measured, parameters))
         runs = files.enter_context(open_csv(folder / "runs.csv", (*RUN_COLUMNS, *parameters)))
@@ -107,6 +105,7 @@ def write_results(
         claims = files.enter_context(open_csv(folder / "claims.csv", CLAIM_COLUMNS))
         for problem, group in groupby(zip(cells, pairs, strict=True), key=lambda entry: entry[0].problem_label):
             lists, there = Lists(problem), []
+            entries: list[Entry] = []
             for cell, pair in group:
                 trace, rates = collect(cell, *pair, store, broken)
                 if len(trace.runs) < len(cell.seeds):
@@ -129,7 +128,7 @@ def write_results(
             ranks.add(ranked)
             ranking += ranked
             if report:
-                contests += held
+                excerpt.add(entries, ranked, wanted)
         verdicts = list(hearing.list_rows())
         claims.add(verdicts)
     provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
@@ -137,7 +136,7 @@ def write_results(
     with replacing(folder / "provenance.json") as name:
         Path(name).write_text(json.dumps(provenance, indent=2))
     said = Claims(verdicts, hearing.drawings)
-    page = _draw(folder, entries, contests, ranking, cells, provenance, said) if report else None
+    page = excerpt.draw(folder, ranking, provenance, said) if report else None
     faulty = tuple(plugin.title for plugin in registry.failed)
     damaged = tuple(dict.fromkeys(store.damaged))
     return Finished(folder, page, ranking, unsound, tuple(missing), suite.absent, faulty, damaged=damaged)
@@ -191,34 +190,6 @@ def _list_types(pairs: Iterable[tuple[Problem, Optimizer]]) -> dict[str, set[typ
         for name, value in list_parameters(*pair).items():
             types[name].add(type(value))
     return types
-
-
-def _draw(
-    folder: Path,
-    entries: Sequence[Entry],
-    contests: Sequence[Contest],
-    ranking: Sequence[Row],
-    cells: Sequence[Cell],
-    provenance: dict[str, Any],
-    claims: Claims,
-) -> Path:
-    from .report import draw_report
-    from .tables import ranking_frame, runs_frame, trace_frame
-
-    frames = trace_frame([trace for trace, _ in entries]), runs_frame(entries), ranking_frame(entries, contests)
-    return draw_report(folder, *frames, provenance, _give_all_reasons(entries, ranking, cells), claims)
-
-
-def _give_all_reasons(entries: Sequence[Entry], ranking: Sequence[Row], cells: Sequence[Cell]) -> list[Reasons]:
-    """Why each pair has its law, in the order of the suite."""
-    rows = {(row["problem"], row["optimizer"]): row for row in ranking}
-    wanted = {cell.label: len(cell.seeds) for cell in cells}
-    found = []
-    for trace, rates in entries:
-        labels = trace.problem.label, trace.optimizer.label
-        missing = wanted[" x ".join(labels)] - len(trace.runs)
-        found.append(give_reasons(trace, rates, rows[labels], missing=missing))
-    return found
 
 
 def _times(folder: Path, started: str | None) -> dict[str, str]:

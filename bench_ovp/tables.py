@@ -72,7 +72,12 @@ def ranking_frame(
         contests: of the same entries, if they are at hand.
     """
     held = contests or hold_contests(entries)
-    frame = _frame(list(list_ranks([(trace.problem, trace.optimizer) for trace, _ in entries], held)), RANKING_COLUMNS)
+    return frame_ranking(list(list_ranks([(trace.problem, trace.optimizer) for trace, _ in entries], held)))
+
+
+def frame_ranking(rows: Sequence[Row]) -> pd.DataFrame:
+    """The rows of a ranking as a frame."""
+    frame = _frame(rows, RANKING_COLUMNS)
     frame["rank_iteration"] = frame["rank_iteration"].astype("Int64")  # empty for a flow
     return frame
 

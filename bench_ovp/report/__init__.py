@@ -29,6 +29,8 @@ def draw_report(
     provenance: dict[str, Any],
     reasons: Sequence[Reasons] = (),
     claims: Claims = Claims(),  # noqa: B008  immutable
+    bands: pd.DataFrame | None = None,
+    seeds: int | None = None,
 ) -> Path:
     """Draw every figure and the page of a suite, complete or not.
 
@@ -39,10 +41,12 @@ def draw_report(
             optimizers, clocks; each of them optional.
         reasons: why each pair has its law.
         claims: their verdicts, and what is drawn beside them.
+        bands: of all seeds; made from `traces`, if None.
+        seeds: of how many seeds of each pair, from the first on, `traces` has the records; None for all.
     Returns:
         The path of the page.
     """
-    tables = gather(traces, runs, ranking, provenance)
+    tables = gather(traces, runs, ranking, provenance, bands, seeds)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     drawn, beside = (

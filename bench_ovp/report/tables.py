@@ -1,18 +1,14 @@
 """The tables of a suite, made whole: every column there, types as expected, pairs in the suite's order."""
 
-import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from .bands import COLUMNS, RANKS, RECORDED, Curve, average
 from .style import Look, assign_looks
 
-FloatArray = NDArray[np.float64]
-COLUMNS = ("time", "iteration", "evaluations", "loss", "low", "high", "seeds")  # of a band
-POINTS = 160  # of a drawn line
-RANKS = {"target": -np.inf, "floor": -np.inf, "diverged": np.inf}  # of a run that came to its own end
 FAILURES = ("failed", "timeout", "degenerate", "diverged")
 DECIDED = ("power", "exponential", "superexponential")
 
@@ -38,6 +34,14 @@ class Tables(NamedTuple):
     problems: dict[str, Look]
     optimizers: dict[str, Look]
     provenance: dict[str, Any]
+    seeds: int | None = None  # of each pair whose traces are here, the first ones; None for all
+
+    @property
+    def traced(self) -> pd.DataFrame:
+        """The rows of the runs whose traces are here, or would be if they had left one."""
+        if self.seeds is None:
+            return self.runs
+        return self.runs[self.runs.groupby(["problem", "optimizer"], sort=False).cumcount() < self.seeds]
 
     @property
     def targets(self) -> dict[str, float]:
@@ -89,8 +93,20 @@ def read_agreement(value: Any) -> bool | None:
     return words.get(str(value).lower())
 
 
-def gather(traces: pd.DataFrame, runs: pd.DataFrame, ranking: pd.DataFrame, provenance: dict[str, Any]) -> Tables:
-    """Whole tables from those that the engine hands over; labels in the order of the suite."""
+def gather(
+    traces: pd.DataFrame,
+    runs: pd.DataFrame,
+    ranking: pd.DataFrame,
+    provenance: dict[str, Any],
+    bands: pd.DataFrame | None = None,
+    seeds: int | None = None,
+) -> Tables:
+    """Whole tables from those that the engine hands over; labels in the order of the suite.
+
+    Args:
+        traces, runs, ranking, provenance: see `draw_report`.
+        bands, seeds: see `draw_report`.
+    """
     traces, runs = complete(traces, TRACES), complete(runs, RUNS)
     targets = [name for name in ranking.columns if str(name).startswith(TARGET)]
     ranking = complete(ranking, RANKING | dict.fromkeys(targets, float))
@@ -102,77 +118,31 @@ def gather(traces: pd.DataFrame, runs: pd.DataFrame, ranking: pd.DataFrame, prov
         seen = [label for table in (ranking, runs, traces) for label in table[kind].unique()]
         named = [label for label in provenance.get(f"{kind}s", {}) if label in seen]
         looks.append(assign_looks(list(dict.fromkeys(named + seen))))
-    bands = summarize(traces, runs)
-    return Tables(traces, runs, ranking, bands, looks[0], looks[1], provenance)
+    bands = summarize(traces, runs) if bands is None else bands
+    return Tables(traces, runs, ranking, bands, looks[0], looks[1], provenance, seeds)
 
 
 def summarize(traces: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """The median loss over the seeds and its 10 % and 90 % quantiles, against time.
-
-    Seeds are interpolated, straight in log time and log loss, to the times of all of them. Quantiles are
-    ranks: a run that came to its own end keeps its rank, below all others if it reached its target and above
-    them if it diverged. The line is drawn while more than half of the seeds still run.
-    """
-    usable = traces[(traces["time"] > 0) & (traces["loss"] > 0) & np.isfinite(traces["loss"])]
+    """The bands of all pairs, from the traces of all their seeds."""
     ended = runs[runs["status"].isin(list(RANKS))]
     keys = zip(ended["problem"], ended["optimizer"], ended["seed"], strict=True)
     ends = dict(zip(keys, ended["status"].map(RANKS), strict=True))
-    frames = [pd.DataFrame(columns=["problem", "optimizer", *COLUMNS], dtype=float)]
-    for (problem, optimizer), pair in usable.groupby(["problem", "optimizer"], sort=False):
-        seeds = {
-            seed: run.sort_values("time").drop_duplicates("time", keep="last")
+    frames = []
+    for (problem, optimizer), pair in traces.groupby(["problem", "optimizer"], sort=False):
+        curves = [
+            Curve(
+                *(run[name].to_numpy(float) for name in RECORDED),
+                ends.get((problem, optimizer, seed), np.nan),
+            )
             for seed, run in pair.groupby("seed", sort=False)
-        }
-        after = [ends.get((problem, optimizer, seed), np.nan) for seed in seeds]
-        band = average(list(seeds.values()), after)
-        frames.append(band.assign(problem=problem, optimizer=optimizer))
-    return pd.concat(frames[1:] or frames, ignore_index=True)
+        ]
+        frames.append(average(curves).assign(problem=problem, optimizer=optimizer))
+    return join_bands(frames)
 
 
-def average(seeds: list[pd.DataFrame], after: list[float]) -> pd.DataFrame:
-    """The band of one pair from the trace of each of its seeds, as `summarize` says."""
-    times = np.unique(np.concatenate([run["time"] for run in seeds]))
-    if len(times) > POINTS:
-        wanted = np.exp(np.linspace(np.log(times[0]), np.log(times[-1]), POINTS))
-        times = times[np.unique(np.searchsorted(times, wanted).clip(0, len(times) - 1))]
-
-    def interpolate(run: pd.DataFrame, values: pd.Series, right: float) -> FloatArray:
-        x: FloatArray = np.interp(np.log(times), np.log(run["time"]), values, left=np.nan, right=right)
-        return x
-
-    losses, iterations, evaluations = [], [], []
-    for run, rank in zip(seeds, after, strict=True):
-        losses.append(interpolate(run, np.log(run["loss"]), rank))
-        iterations.append(interpolate(run, run["iteration"], np.nan))
-        evaluations.append(interpolate(run, run["evaluations"], np.nan))
-    ends = np.array([run["time"].iloc[[0, -1]] for run in seeds])
-    alive = ((times >= ends[:, :1]) & (times <= ends[:, 1:])).sum(axis=0)
-    low, median, high = take_quantiles(np.array(losses))
-    kept = (2 * alive > len(seeds)) & np.isfinite(median)
-    low, median, high = (np.exp(line[kept]) for line in (low, median, high))
-    counts = [take_median(np.array(values)[:, kept]) for values in (iterations, evaluations)]
-    return pd.DataFrame(dict(zip(COLUMNS, (times[kept], *counts, median, low, high, alive[kept]), strict=True)))
-
-
-def take_quantiles(logs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """10 %, 50 % and 90 % over the first axis, where infinite values are ranks without a place.
-
-    The median is finite as long as half of the values are; the others stop at the extremes of what is finite.
-    """
-    known = np.isfinite(logs)
-    bounds = logs[known].min(initial=np.inf), logs[known].max(initial=-np.inf)
-    with np.errstate(invalid="ignore"), warnings.catch_warnings():
-        # Between two ranks of which one is infinite, and where no seed has been seen.
-        warnings.filterwarnings("ignore", message="All-NaN slice")
-        low, median, high = np.nanquantile(logs, (0.1, 0.5, 0.9), axis=0)
-        upper = np.nanquantile(logs, 0.5, axis=0, method="higher")
-    low, high = np.nan_to_num(low, nan=-np.inf), np.nan_to_num(high, nan=np.inf)
-    return low.clip(*bounds), np.where(np.isfinite(median), median, upper), high.clip(*bounds)
-
-
-def take_median(values: FloatArray) -> FloatArray:
-    """The median over the first axis, NaN where there is nothing to take it of."""
-    known = np.isfinite(values).any(axis=0)
-    medians = np.full(values.shape[1], np.nan)
-    medians[known] = np.nanmedian(values[:, known], axis=0)
-    return medians
+def join_bands(bands: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The bands of some pairs as one table."""
+    drawn = [band for band in bands if not band.empty]
+    if not drawn:
+        return pd.DataFrame(columns=[*COLUMNS, "problem", "optimizer"], dtype=float)
+    return pd.concat(drawn, ignore_index=True)
