@@ -112,7 +112,7 @@ def suite(
     if said := recall(asked):
         for line in said.notes:
             click.echo(line, err=True)
-        click.echo(said.text)
+        say(said.text)
         sys.exit(said.code)
     from .suite_run import run_suite
 
@@ -129,7 +129,7 @@ def suite(
             progress=progress,
         )
     text, code = _describe_finished(finished), 0 if finished.sound else FAILED
-    click.echo(text)
+    say(text)
     if finished.repeats is not None:
         keep(asked, finished.folder, finished.sources, Said(finished.repeats, text, code))
     sys.exit(code)
@@ -141,7 +141,7 @@ def report(folder: Path) -> None:
     """Redraw tables and report of the results in FOLDER; runs nothing."""
     from .suite_run import redraw
 
-    click.echo(_describe_finished(redraw(folder)))
+    say(_describe_finished(redraw(folder)))
 
 
 @main.command(epilog='\b\nExample:\n  bench-ovp explain results/paper "*[n=5,*]" "gradient-d*"')
@@ -164,7 +164,7 @@ def explain(results: Path, problem: str, optimizer: str, seed: int | None, outpu
     check_figure(output)
     reasons = explain_stored(results, problem, optimizer, seed)
     caption, written = draw_reasons(results, reasons, output)
-    click.echo(describe_reasons(reasons))
+    say(describe_reasons(reasons))
     click.echo(f"\n{fill(caption)}\n")
     for path in written:
         click.echo(f"figure: {path}")
@@ -196,7 +196,7 @@ def merge(target: Path, others: tuple[Path, ...], no_report: bool) -> None:
     from .merging import merge_results
 
     merged = merge_results(target, others, report=not no_report)
-    click.echo(_describe_finished(merged.finished))
+    say(_describe_finished(merged.finished))
     click.echo(f"{merged.added} runs added, {merged.equal} there already with the same numbers")
     for line in merged.conflicts:
         click.echo(f"conflict: {line}", err=True)
@@ -221,8 +221,15 @@ def compare(before: Path, after: Path, fail_on_change: bool, fail_on_slower: boo
     from .changes.text import describe_changes
 
     changes = compare_results(before, after)
-    click.echo(describe_changes(changes))
+    say(describe_changes(changes))
     sys.exit(FAILED if (fail_on_change and changes.changed) or (fail_on_slower and changes.slower) else 0)
+
+
+def say(text: str) -> None:
+    """Print a text with tables in it."""
+    from .layout import find_room, lay_out, may_colour
+
+    click.echo(lay_out(text, find_room(), may_colour()))
 
 
 def check_figure(path: Path | None) -> None:
@@ -238,7 +245,7 @@ def list_offered(what: str | None, plugins: tuple[Path, ...]) -> None:
     """List problems, optimizers and plug-ins."""
     from .listing import list_all
 
-    click.echo(list_all(what, plugins))
+    say(list_all(what, plugins))
 
 
 def _complete_name(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
@@ -255,7 +262,7 @@ def show(name: str, plugins: tuple[Path, ...]) -> None:
     """Parameters, defaults, units, theory and source of one problem or optimizer."""
     from .listing import show_one
 
-    click.echo(show_one(name, plugins))
+    say(show_one(name, plugins))
 
 
 @main.command(epilog="\b\nExamples:\n  bench-ovp check suites/paper.yaml\n  bench-ovp check my-optimizer -p lr=0.1\n"
@@ -347,7 +354,7 @@ def _write_new(kind: Kind, name: str, to: Path) -> None:
     from .scaffold import write_package
 
     package = write_package(kind, name, to)
-    click.echo(f"wrote {package.folder}\n{columns(list(package.files.items()), indent='  ')}\n\ngo on with")
+    say(f"wrote {package.folder}\n{columns(list(package.files.items()), indent='  ')}\n\ngo on with")
     for line in (f"cd {shlex.quote(str(package.folder))}", *package.commands):
         click.echo(f"  {line}")
 
@@ -359,7 +366,7 @@ def _print_plan(
     from .listing import describe_plan
 
     check_name(executor)
-    click.echo(describe_plan(file, results, seeds, only, plugins))
+    say(describe_plan(file, results, seeds, only, plugins))
 
 
 def _verify(file: Path, results: Path, **asked: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from .errors import InputError
-from .layout import columns, fill
+from .layout import BOLD, GREEN, RED, columns, fill, style
 from .optimizers import DriverMethod, Method
 from .parameters import Parameter, label, nearest
 from .problems import Problem, ProblemDefinition, description_of, parameters_of
@@ -31,7 +31,7 @@ def list_all(what: str | None, plugins: Sequence[Path] = ()) -> str:
     }
     if what is not None:
         return columns(sections[what])
-    return "\n\n".join(f"{name}\n{columns(rows, indent='  ')}" for name, rows in sections.items())
+    return "\n\n".join(f"{style(name, BOLD)}\n{columns(rows, indent='  ')}" for name, rows in sections.items())
 
 
 def _describe_plugin(plugin: Plugin) -> str:
@@ -96,7 +96,7 @@ def ranking_table(ranking: Sequence[Mapping[str, Any]]) -> str:
         for place, cells in zip(places, group, strict=True):
             law = formula(cells["law"], cells["value"], cells["low"], cells["high"])
             rows.append((place, cells["optimizer"], law, _verdict(cells)))
-        blocks.append(f"{problem}\n{columns(rows, indent='  ')}")
+        blocks.append(f"{style(problem, BOLD)}\n{columns(rows, indent='  ')}")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -112,7 +112,7 @@ def describe_reasons(reasons: Reasons) -> str:
     """Why a pair has its law: sentences under headings, and the table of the evidence."""
     from .report.why import HEADINGS, list_contenders, write_reasons
 
-    lines = [f"{reasons.problem} x {reasons.optimizer}, seed {reasons.seed}", ""]
+    lines = [style(f"{reasons.problem} x {reasons.optimizer}, seed {reasons.seed}", BOLD), ""]
     for heading, sentence in write_reasons(reasons):
         lines.append(fill(f"{heading:<10}{sentence}", indent=10))
     if rows := list_contenders(reasons):
@@ -124,8 +124,11 @@ def _verdict(row: Mapping[str, Any]) -> str:
     told = []
     if isinstance(row["theory_law"], str):  # an absent theory may be None or NaN
         value = "" if math.isnan(row["theory_value"]) else f" {row['theory_value']:.4g}"
-        verdict = "theory:" if row["law"] == "undecided" else "agrees with" if row["agrees"] else "NOT"
-        told.append(f"{verdict} {row['theory_law']}{value}")
+        theory = f"{row['theory_law']}{value}"
+        if row["law"] == "undecided":
+            told.append(f"theory: {theory}")
+        else:
+            told.append(style(f"agrees with {theory}", GREEN) if row["agrees"] else style(f"NOT {theory}", RED))
     if row["share"] < 1:
         told.append(f"{row['share']:.0%} of {row['seeds']} seeds")
     return "; ".join(told)
@@ -138,10 +141,10 @@ def _offer(plugin: Any) -> str:
 
 def _show_problem(registry: Registry, definition: type[ProblemDefinition]) -> str:
     said = description_of(definition)
-    lines = [definition.name, f"  {said.summary}", *_body(said.body), "", "parameters"]
+    lines = [style(definition.name, BOLD), f"  {said.summary}", *_body(said.body), "", style("parameters", BOLD)]
     lines.append(_parameters(parameters_of(definition)))
     if not any(p.required for p in parameters_of(definition)):
-        lines += ["", "theory, at the defaults", _theories(registry, registry.problem(definition.name))]
+        lines += ["", style("theory, at the defaults", BOLD), _theories(registry, registry.problem(definition.name))]
     return "\n".join([*lines, *_source(said.source), *_home(registry, "problem", definition.name)])
 
 
@@ -159,12 +162,12 @@ def _theories(registry: Registry, problem: Problem) -> str:
 
 def _show_method(registry: Registry, method: Method) -> str:
     said = method.description
-    lines = [method.name, f"  {said.summary}", *_body(said.body), "", "parameters"]
+    lines = [style(method.name, BOLD), f"  {said.summary}", *_body(said.body), "", style("parameters", BOLD)]
     lines.append(_parameters(method.parameters))
     if isinstance(method, DriverMethod) and method.options:
         options = method.parameters_for({})[len(method.parameters) :]
         shown = {p.name: p.default for p in method.deciding}
-        lines += ["", f"options, at {label('', shown)[1:-1]}", _parameters(options)]
+        lines += ["", style(f"options, at {label('', shown)[1:-1]}", BOLD), _parameters(options)]
     clock = {"lr": "lr·iteration", "iteration": "the iteration", "time": "the t of the flow"}[method.clock]
     form = "a driver, which owns its loop" if isinstance(method, DriverMethod) else "a step, which the host repeats"
     facts = [("form", form), ("clock", f"time is {clock}")]
