@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_RECORDS = 500_000  # of the traces that are kept: some 300 MB as a table
-MOST_REASONS = 500  # pairs that are explained; `bench-ovp explain` has any
+MOST_REASONS = 100  # pairs that are explained, at 30 ms each; `bench-ovp explain` has any
 
 Entry = tuple[Trace, list[Rate]]
 

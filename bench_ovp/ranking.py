@@ -137,13 +137,11 @@ def write_places(ranks: Iterable[float]) -> list[str]:
 def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]:
     """Evaluations at the first record at or below each of TARGETS; inf where there is none."""
     curve = np.asarray(loss)
+    lowest = float(np.fmin.reduce(curve)) if len(curve) else math.inf
     charged = np.asarray(evaluations)
-    found = []
-    for target in TARGETS:
-        below = curve <= target
-        first = int(below.argmax()) if len(below) else 0
-        found.append(float(charged[first]) if len(below) and below[first] else math.inf)
-    return tuple(found)
+    return tuple(
+        float(charged[int((curve <= target).argmax())]) if lowest <= target else math.inf for target in TARGETS
+    )
 
 
 def _count_laws(runs: Sequence[Fitted]) -> str:

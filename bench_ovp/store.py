@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,6 +34,7 @@ GROUPED = 0.5  # seconds that a finished run may wait to be made durable togethe
 PREFIX = struct.Struct("<c16sI")  # kind, identity, length of the facts
 RUN, FIT, DEFINITION, NOTE = b"R", b"F", b"D", b"N"
 FLOAT = np.dtype("<f8")
+NAMES = re.compile(rb'"names": (.*?), "points": ')  # of the columns, in the facts of a run
 SPENT = ("iterations", "evaluations", "seconds", "resolution")
 
 
@@ -167,15 +169,15 @@ class Store:
         """
         found = {}
         for seed in cell.seeds:
-            entry = self._find(cell, seed)
-            if entry is None or (_is_cut(cell, entry[0]) and not (timed_out and _status(entry[0]) == "timeout")):
-                continue
-            content = self._journal.read(entry[1])
-            if content is None:  # it was sound a moment ago
-                self.damaged.append(f"the stored run of {cell.label}, seed {seed}, is damaged; run the suite again")
+            place = self._find_place(cell, seed)
+            content = None if place is None else self._journal.read(place)
+            if content is None:
+                if place is not None:  # it was sound a moment ago
+                    self.damaged.append(f"the stored run of {cell.label}, seed {seed}, is damaged; run the suite again")
                 continue
             facts = _read_facts(content)
-            found[seed] = Stored(_read_run(facts, content), self._rate(cell, seed, facts), facts["engine"])
+            if not _is_cut(cell, facts) or (timed_out and _status(facts) == "timeout"):
+                found[seed] = Stored(_read_run(facts, content), self._rate(cell, seed, facts), facts["engine"])
         return found
 
     def find_earlier(self, cell: Cell, passes: Callable[[float, int], bool]) -> dict[int, Stored]:
@@ -234,13 +236,13 @@ class Store:
 
     def list_columns(self, cells: Iterable[Cell]) -> list[str]:
         """What any stored run of `cells` recorded, in the order of its first appearance."""
-        names: dict[str, None] = {}
+        told: dict[bytes, None] = {}  # most runs say the same
         for cell in cells:
             for seed in cell.seeds:
-                entry = self._find(cell, seed)
-                if entry is not None:
-                    names |= dict.fromkeys(entry[0]["names"])
-        return list(names)
+                place = self._find_place(cell, seed)
+                if place is not None and (found := NAMES.search(self._peek_head(place))):
+                    told[found[1]] = None
+        return list(dict.fromkeys(name for names in told for name in json.loads(names)))
 
     def _open(self) -> None:
         scan = self._journal.scan()
@@ -298,16 +300,25 @@ class Store:
 
     def _find(self, cell: Cell, seed: int) -> tuple[dict[str, Any], int] | None:
         """The facts and the place of the last record under a cell's key, seed and limits."""
+        place = self._find_place(cell, seed)
+        return None if place is None else (self._read_head(place), place)
+
+    def _find_place(self, cell: Cell, seed: int) -> int | None:
+        """The place of the last record under a cell's key, seed and limits; its facts are not read."""
+        # As `_write_run` begins.
+        beginning = json.dumps({"key": cell.key, "seed": seed, "limits": cell.limits}).encode()[:-1]
         for place in reversed(self._runs.get(_identify(cell.key, seed), ())):
-            facts = self._read_head(place)
-            if facts["limits"] == cell.limits and facts["key"] == cell.key and facts["seed"] == seed:
-                return facts, place
+            if self._journal.peek(place + PREFIX.size, len(beginning)) == beginning:
+                return place
         return None
 
     def _read_head(self, place: int) -> dict[str, Any]:
-        _, _, length = PREFIX.unpack(self._journal.peek(place, PREFIX.size))
-        found: dict[str, Any] = json.loads(self._journal.peek(place + PREFIX.size, length))
+        found: dict[str, Any] = json.loads(self._peek_head(place))
         return found
+
+    def _peek_head(self, place: int) -> bytes:
+        _, _, length = PREFIX.unpack(self._journal.peek(place, PREFIX.size))
+        return self._journal.peek(place + PREFIX.size, length)
 
     def _rate(self, cell: Cell, seed: int, facts: dict[str, Any]) -> Rate | None:
         if facts["rates"] != rates_digest():
