@@ -10,16 +10,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .claims.verdicts import Claims
+from .claims.verdicts import Claims, Drawing
+from .contest import Contest
 from .rates import Rate
 from .reasons import Reasons, give_reasons
-from .rows import Row, count_records
+from .rows import Row, count_records, list_comparisons
 from .trace import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .report.tables import Tables
+
 MOST_RECORDS = 500_000  # of the traces that are kept: some 300 MB as a table
+MOST_COMPARISONS = 200_000  # of pairs of optimizers, some 100 MB; without them no ranks are drawn
 MOST_REASONS = 100  # pairs that are explained, at 30 ms each; `bench-ovp explain` has any
 
 Entry = tuple[Trace, list[Rate]]
@@ -30,9 +34,14 @@ class Excerpt:
 
     Traces are kept of the first seeds of every pair, of as many as MOST_RECORDS allow: whenever there are more, of
     half as many. Bands are of all seeds.
+
+    Args:
+        explain: whether reasons are wanted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, explain: bool = True) -> None:
+        self._explain = explain
+        self._comparisons: list[Row] | None = []  # None where there are too many
         self._traces: list[Trace] = []
         self._records = 0
         self._seeds: int | None = None  # of each pair that are kept; None for all
@@ -40,38 +49,72 @@ class Excerpt:
         self._runs: list[pd.DataFrame] = []
         self._reasons: list[Reasons] = []
 
-    def add(self, entries: Sequence[Entry], ranking: Iterable[Row], wanted: Mapping[str, int]) -> None:
+    def add(
+        self,
+        entries: Sequence[Entry],
+        contests: Sequence[Contest],
+        ranking: Iterable[Row],
+        wanted: Mapping[str, int] = {},
+    ) -> None:
         """Take in the pairs of a problem.
 
         Args:
             entries: the traces of the pairs with the laws of their runs.
+            contests: in which they were compared.
             ranking: their rows of the ranking.
             wanted: how many seeds the suite asks for, by label of the cell.
         """
         from .report.bands import average_trace
         from .tables import runs_frame
 
+        if self._comparisons is not None:
+            self._comparisons += list_comparisons(contests)
+            if len(self._comparisons) > MOST_COMPARISONS:
+                self._comparisons = None
         rows = {row["optimizer"]: row for row in ranking}
         self._runs.append(runs_frame(entries))
         for trace, rates in entries:
             labels = {"problem": trace.problem.label, "optimizer": trace.optimizer.label}
             self._bands.append(average_trace(trace).assign(**labels))
-            if len(self._reasons) < MOST_REASONS:
+            if self._explain and len(self._reasons) < MOST_REASONS:
                 missing = wanted[" x ".join(labels.values())] - len(trace.runs)
                 self._reasons.append(_slim(give_reasons(trace, rates, rows[trace.optimizer.label], missing=missing)))
             self._keep(trace)
 
     def draw(self, folder: Path, ranking: Sequence[Row], provenance: dict[str, Any], claims: Claims) -> Path:
         """Draw figures and page; returns the path of the page."""
+        from .report import draw_report
+
+        return draw_report(
+            folder, **self._frame(ranking), provenance=provenance, reasons=self._reasons, claims=claims
+        )
+
+    def gather(self, ranking: Sequence[Row], provenance: dict[str, Any], drawings: Sequence[Drawing]) -> Tables:
+        """The tables that figures are drawn from.
+
+        Args:
+            ranking: its rows, of all problems.
+            provenance: what of it figures need.
+            drawings: of the claims.
+        """
+        from .report.tables import gather
+
+        return gather(**self._frame(ranking), provenance=provenance, drawings=drawings)
+
+    def _frame(self, ranking: Sequence[Row]) -> dict[str, Any]:
         import pandas as pd
 
-        from .report import draw_report
         from .report.tables import join_bands
-        from .tables import frame_ranking, runs_frame, trace_frame
+        from .tables import frame_comparisons, frame_ranking, runs_frame, trace_frame
 
-        runs = pd.concat(self._runs, ignore_index=True) if self._runs else runs_frame([])
-        frames = trace_frame(self._traces), runs, frame_ranking(ranking)
-        return draw_report(folder, *frames, provenance, self._reasons, claims, join_bands(self._bands), self._seeds)
+        return {
+            "traces": trace_frame(self._traces),
+            "runs": pd.concat(self._runs, ignore_index=True) if self._runs else runs_frame([]),
+            "ranking": frame_ranking(ranking),
+            "comparisons": frame_comparisons(self._comparisons or []),
+            "bands": join_bands(self._bands),
+            "seeds": self._seeds,
+        }
 
     def _keep(self, trace: Trace) -> None:
         self._traces.append(_cut(trace, self._seeds))

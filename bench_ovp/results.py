@@ -40,6 +40,9 @@ from .suite import Suite
 from .trace import Trace
 from .work import fit_run
 
+if TYPE_CHECKING:
+    from .report.tables import Tables
+
 Broken = Mapping[tuple[str, int, str], Outcome]
 
 
@@ -128,7 +131,7 @@ def write_results(
             ranks.add(ranked)
             ranking += ranked
             if report:
-                excerpt.add(entries, ranked, wanted)
+                excerpt.add(entries, held, ranked, wanted)
         verdicts = list(hearing.list_rows())
         claims.add(verdicts)
     provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
@@ -140,6 +143,32 @@ def write_results(
     faulty = tuple(plugin.title for plugin in registry.failed)
     damaged = tuple(dict.fromkeys(store.damaged))
     return Finished(folder, page, ranking, unsound, tuple(missing), suite.absent, faulty, damaged=damaged)
+
+
+def gather_tables(suite: Suite, cells: Sequence[Cell], registry: Registry, store: Store) -> Tables:
+    """What is stored as the tables that figures are drawn from; writes nothing."""
+    pairs = revive_all(cells, registry)
+    excerpt, hearing, ranking = Excerpt(explain=False), open_hearing(registry, draw=True), []
+    for problem, group in groupby(zip(cells, pairs, strict=True), key=lambda entry: entry[0].problem_label):
+        lists, there = Lists(problem), []
+        entries: list[Entry] = []
+        for cell, pair in group:
+            trace, rates = collect(cell, *pair, store, {})
+            if trace.runs:
+                there.append(pair)
+                lists.enter(trace, rates)
+                hearing.hear(take_case(trace, rates))
+                entries.append((trace, rates))
+        held = list(lists.hold())
+        ranked = list(list_ranks(there, held))
+        ranking += ranked
+        excerpt.add(entries, held, ranked)
+    named = {
+        "problems": dict.fromkeys(problem.label for problem in suite.problems),
+        "optimizers": dict.fromkeys(optimizer.label for optimizer in suite.optimizers),
+        "clocks": {optimizer.label: optimizer.method.clock for optimizer in suite.optimizers},
+    }
+    return excerpt.gather(ranking, named, hearing.drawings)
 
 
 def collect(cell: Cell, problem: Problem, optimizer: Optimizer, store: Store, broken: Broken) -> Entry:

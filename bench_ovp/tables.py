@@ -84,7 +84,12 @@ def frame_ranking(rows: Sequence[Row]) -> pd.DataFrame:
 
 def comparison_frame(contests: Sequence[Contest]) -> pd.DataFrame:
     """A row per problem × clock × pair of optimizers; see comparisons.csv in docs/results.md."""
-    return _frame(list(list_comparisons(contests)), COMPARISON_COLUMNS)
+    return frame_comparisons(list(list_comparisons(contests)))
+
+
+def frame_comparisons(rows: Sequence[Row]) -> pd.DataFrame:
+    """The rows of comparisons as a frame."""
+    return _frame(rows, COMPARISON_COLUMNS)
 
 
 def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def draw(kept: excerpt.Excerpt, entries, monkeypatch, tmp_path) -> dict[str, obj
     """What the report is handed."""
     handed = {}
 
-    def draw_report(folder, traces, runs, ranking, provenance, reasons, claims, bands, seeds):
+    def draw_report(folder, traces, runs, ranking, provenance, reasons, claims, comparisons, bands, seeds):
         handed.update(traces=traces, runs=runs, ranking=ranking, reasons=reasons, bands=bands, seeds=seeds)
         return folder
 

@@ -29,6 +29,7 @@ def draw_report(
     provenance: dict[str, Any],
     reasons: Sequence[Reasons] = (),
     claims: Claims = Claims(),  # noqa: B008  immutable
+    comparisons: pd.DataFrame | None = None,
     bands: pd.DataFrame | None = None,
     seeds: int | None = None,
 ) -> Path:
@@ -41,17 +42,18 @@ def draw_report(
             optimizers, clocks; each of them optional.
         reasons: why each pair has its law.
         claims: their verdicts, and what is drawn beside them.
+        comparisons: of pairs of optimizers; without them no ranks can be drawn.
         bands: of all seeds; made from `traces`, if None.
         seeds: of how many seeds of each pair, from the first on, `traces` has the records; None for all.
     Returns:
         The path of the page.
     """
-    tables = gather(traces, runs, ranking, provenance, bands, seeds)
+    tables = gather(traces, runs, ranking, provenance, comparisons, claims.drawings, bands, seeds)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     drawn, beside = (
         [(chart, *save_chart(chart, figures)) for chart in charts]
-        for charts in (list_charts(tables), chart_claims(tables, claims.drawings))
+        for charts in (list_charts(tables), chart_claims(tables))
     )
     current = {f"{chart.name}{suffix}" for chart, _, _ in (*drawn, *beside) for suffix in FORMATS}
     for path in figures.iterdir():

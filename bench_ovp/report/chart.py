@@ -8,15 +8,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import RC
+from .style import COLUMN, DOUBLE, RC
 
-PNG_DPI = 220
+if TYPE_CHECKING:
+    from .tables import Tables
+
+SCREEN, PRINT = 220, 600  # dots per inch of a .png on the page, and in a journal
 FORMATS = (".svg", ".png", ".csv")
 LETTER = re.compile(r'<tspan x="([^" ]*)"( y="[^"]*" style="[^"]*")>([^<]*)</tspan>\n?')
 
@@ -29,17 +32,27 @@ class Chart(NamedTuple):
     caption: str  # says how to read it
     alt: str  # says what is seen, to those who cannot
     data: pd.DataFrame
-    draw: Callable[[bool], Figure]  # of whether it must fit one journal column
+    draw: Callable[[float], Figure]  # of the width that it must fit, in inches
 
 
-def render(figure: Figure, kind: str) -> bytes:
+class Kind(NamedTuple):
+    """A kind of figure that a report may have."""
+
+    name: str  # as `--figures` takes it; of its files, too, where there is one of them
+    title: str  # the question that it answers
+    caption: str
+    needs: str  # without which a suite has none
+    list_charts: Callable[["Tables"], list[Chart]]  # empty where there is nothing to show
+
+
+def render(figure: Figure, kind: str, dpi: float = SCREEN) -> bytes:
     """A figure as SVG, PNG or PDF, without a date: equal figures, equal bytes."""
     if engine := figure.get_layout_engine():
         engine.execute(figure)
         figure.set_layout_engine(None)  # or every `savefig` would draw once more, to lay out anew
     buffer = io.BytesIO()
     if kind == "png":
-        figure.savefig(buffer, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
         return buffer.getvalue()
     if kind == "pdf":
         figure.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
@@ -96,26 +109,36 @@ def write_atomically(path: Path, content: bytes) -> None:
 def save_chart(chart: Chart, folder: Path) -> tuple[bytes, bytes]:
     """Write a chart as .svg, .png and .csv; return it as SVG at double and at single column width."""
     with drawing():
-        wide = chart.draw(False)
+        wide = chart.draw(DOUBLE)
         svg, png = render(wide, "svg"), render(wide, "png")
-        narrow = render(chart.draw(True), "svg")
+        narrow = render(chart.draw(COLUMN), "svg")
     write_atomically(folder / f"{chart.name}.svg", svg)
     write_atomically(folder / f"{chart.name}.png", png)
     write_atomically(folder / f"{chart.name}.csv", chart.data.to_csv(index=False).encode())
     return svg, narrow
 
 
-def save_figure(chart: Chart, path: Path) -> None:
-    """Write a chart at double width as one file, in the format that its name ends in."""
-    with drawing():
-        image = render(chart.draw(False), path.suffix[1:])
+def save_figure(chart: Chart, path: Path, width: float = DOUBLE) -> None:
+    """Write a chart as one file, in the format that its name ends in, to be placed in somebody's paper.
+
+    A PDF has its fonts embedded. An SVG cannot have them in a form that other programs read, so its letters are
+    outlines: it looks the same everywhere, as the SVG of the page, whose text is text, does not.
+
+    Args:
+        chart: to draw.
+        path: of the file.
+        width: in inches.
+    """
+    with drawing(outlined=True):
+        image = render(chart.draw(width), path.suffix[1:], PRINT)
     write_atomically(path, image)
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Draw in the look of the report."""
-    with mpl.rc_context(cast(Any, RC)), warnings.catch_warnings():
+def drawing(*, outlined: bool = False) -> Iterator[None]:
+    """Draw in the look of the report, the letters of an SVG as outlines if wanted."""
+    look = RC | ({"svg.fonttype": "path"} if outlined else {})
+    with mpl.rc_context(cast(Any, look)), warnings.catch_warnings():
         # A label may be in any script; a font that lacks it is no reason to lose the figure.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

@@ -1,26 +1,22 @@
-"""The look of every figure: sizes, fonts, and one colour, marker and dash for each problem and optimizer.
-
-The colours are those of Okabe & Ito (2008) without yellow, which is lost on white, and a warm ramp for a
-family of problems that differ in a parameter. Lightness differs along the ramp, so that it survives any
-colour blindness; markers repeat what colours say.
-"""
+"""What all figures share: sizes, fonts, the colours of laws, panels, legends and logarithmic axes."""
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from .labels import clip, group_families, raise_digits, shorten, split_power
+from .labels import raise_digits, split_power
 
 COLUMN, DOUBLE = 3.25, 6.75  # inches: one column and two columns of a journal
+MIDDLE = 4.75  # inches, below which a figure is laid out for one column
 INK, QUIET, GRID = "#1a1a1a", "#6b6b6b", "#e4e4e4"
 WITH_POWERS: dict[str, Any] = {
     "fontfamily": "DejaVu Sans",
@@ -70,19 +66,11 @@ RC: dict[str, Any] = {
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
     "text.hinting": "no_hinting",  # found by the default, for every letter, it costs more than the letter
-    "svg.fonttype": "none",
+    "svg.fonttype": "none",  # text stays text on the page: it can be searched, selected, and is small
+    "pdf.fonttype": 42,  # fonts are embedded as TrueType; journals refuse Type 3
     "svg.hashsalt": "bench-ovp",
     "path.simplify_threshold": 0.2,
 }
-
-BLUE, RED, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
-SINGLES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK)
-COOL = (BLUE, BLACK, SKY, GREEN)  # beside the warm ramp
-RAMPS = (("#F4B183", "#E0703C", "#B0324B", "#641A4E"), ("#9CD3B4", "#3FA58A", "#1F7088", "#17325E"))
-MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*", "p", "h")
-SLIM = "XP*"  # drawn larger, or they would vanish in their white edges
-DASHES: tuple[Any, ...] = ("-", (0, (1, 1)), (0, (3, 1, 1, 1)))
 
 LAWS = {
     "superexponential": "#023858",
@@ -94,88 +82,33 @@ LAWS = {
 }
 
 
-class Look(NamedTuple):
-    """How one problem or optimizer appears in every figure."""
-
-    short: str
-    color: str
-    marker: str
-    dash: Any
-
-    @property
-    def name(self) -> str:
-        """The short name, fit for a figure."""
-        return clip(self.short)
-
-    @property
-    def ink(self) -> str:
-        """The colour for text: that of the lines, unless it is too light to be read."""
-        return self.color if brightness(self.color) < 0.55 else INK
-
-    @property
-    def size(self) -> float:
-        """Of the marker, in points."""
-        return 5.4 if self.marker in SLIM else 3.8
-
-    def line(self) -> dict[str, Any]:
-        """Keywords of a line that carries this look."""
-        return {
-            "color": self.color,
-            "linestyle": self.dash,
-            "marker": self.marker,
-            "markersize": self.size,
-            "markeredgecolor": "white",
-            "label": self.name,
-        }
-
-    def handle(self) -> Line2D:
-        """This look in a legend."""
-        return Line2D([], [], **self.line())
-
-
 def brightness(color: str) -> float:
     """Perceived, from 0 to 1, with the weights of ITU-R BT.601."""
     red, green, blue = to_rgb(color)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def assign_looks(labels: Sequence[str]) -> dict[str, Look]:
-    """A look for every label: a ramp for each of the two largest families, single colours for the rest."""
-    families = sorted(group_families(labels), key=lambda family: -len(family.members))
-    ramped = [family for family in families if len(family.members) > 1][: len(RAMPS)]
-    singles = SINGLES if not ramped else COOL if len(ramped) == 1 else (BLACK, PURPLE, SKY)
-    colors: dict[str, str] = {}
-    dashes: dict[str, Any] = {}
-    for family, ramp in zip(ramped, RAMPS, strict=False):
-        shades = sns.blend_palette(ramp, len(family.members)).as_hex() if len(family.members) != 4 else ramp
-        colors |= {member.text: shade for member, shade in zip(family.members, shades, strict=True)}
-    for index, label in enumerate(label for label in labels if label not in colors):
-        colors[label] = singles[index % len(singles)]
-        dashes[label] = DASHES[index // len(singles) % len(DASHES)]
-    short = shorten(labels)
-    return {
-        label: Look(short[label], colors[label], MARKERS[index % len(MARKERS)], dashes.get(label, "-"))
-        for index, label in enumerate(labels)
-    }
+def is_narrow(width: float) -> bool:
+    """Whether a width, in inches, is that of one column of a journal rather than of two."""
+    return width < MIDDLE
 
 
 def make_panels(
-    count: int,
-    *,
-    narrow: bool,
-    height: float,
-    columns: int = 2,
-    **options: Any,
+    count: int, *, width: float, height: float, columns: int = 2, **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels: in rows of `columns` at double width, of half that in one journal column.
+    """A figure of `count` panels.
 
     Args:
+        count: of panels.
+        width: of the figure, in inches.
         height: of one row, in inches.
+        columns: panels beside each other at double width, at most; as many fewer as a narrower figure has room for.
         options: to `Figure.subplots`, such as `sharey`.
     """
-    columns = min(count, max(1, columns // 2) if narrow else columns)
+    columns = min(count, max(1, int(columns * width / DOUBLE + 0.45)))
     rows = -(-count // columns)
-    figure = Figure(figsize=(COLUMN if narrow else DOUBLE, rows * height), layout="constrained")
+    columns = -(-count // rows)
+    figure = Figure(figsize=(width, rows * height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **options).ravel()
     for spare in axes[count:]:
         spare.remove()
@@ -183,17 +116,35 @@ def make_panels(
     return figure, list(axes[:count])
 
 
-def place_legend(figure: Figure, handles: Sequence[Line2D], *, narrow: bool) -> None:
+def is_left(axes: Axes) -> bool:
+    """Whether a panel is the first of its row."""
+    place = axes.get_subplotspec()
+    return place is None or place.is_first_col()
+
+
+def is_lowest(axes: Axes) -> bool:
+    """Whether no panel is below this one."""
+    place, figure = axes.get_subplotspec(), axes.figure
+    if place is None:
+        return True
+    others = [other.get_subplotspec() for other in figure.axes]
+    return not any(
+        other and other.colspan.start == place.colspan.start and other.rowspan.start > place.rowspan.start
+        for other in others
+    )
+
+
+def place_legend(figure: Figure, handles: Sequence[Artist]) -> None:
     """A legend under the panels, in as many columns as the longest name allows; the figure grows by it."""
     if not handles:
         return
     longest = max(len(str(handle.get_label())) for handle in handles)
     width = figure.get_figwidth()
-    columns = max(1, min(len(handles), int(width / (0.055 * longest + 0.52)), 2 if narrow else 6))
+    columns = max(1, min(len(handles), int(width / (0.055 * longest + 0.52)), 2 if is_narrow(width) else 6))
     rows = -(-len(handles) // columns)
     columns = -(-len(handles) // rows)
     figure.set_figheight(figure.get_figheight() + 0.15 * rows + 0.08)
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+    figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
 
 
 def set_powers(axes: Axes, which: Literal["x", "y"], *, most: int, plain: bool = False) -> None:
@@ -221,6 +172,12 @@ def write_power(value: float, *, plain: bool = False) -> str:
     return f"10{raise_digits(str(exponent))}"
 
 
+def write_target(value: float) -> str:
+    """A loss to be reached: a power of ten as `10^−8`, another number as it is."""
+    exponent = math.log10(value)
+    return f"10^{round(exponent)}".replace("-", "−") if exponent == round(exponent) else f"{value:g}"
+
+
 def draw_formula(axes: Axes, x: float, y: float, law: str, *, size: float, ha: str, va: str, **style: Any) -> None:
     """A written law with its exponent raised, of plain texts side by side: mathtext takes fifty times as long."""
     pieces = split_power(law)
@@ -238,13 +195,6 @@ def draw_formula(axes: Axes, x: float, y: float, law: str, *, size: float, ha: s
         offset = right, low + (RAISED_BY * size if place else 0.0)
         axes.annotate(piece, (x, y), offset, textcoords="offset points", va="baseline", font=font, **style)
         right += width
-
-
-def make_empty(message: str) -> Figure:
-    """A figure that has nothing to show says so."""
-    figure = Figure(figsize=(DOUBLE, 0.7), layout="constrained")
-    say_empty(figure.subplots(), message)
-    return figure
 
 
 def say_empty(axes: Axes, message: str) -> None:

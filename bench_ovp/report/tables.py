@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..claims.verdicts import Drawing
 from .bands import COLUMNS, RANKS, RECORDED, Curve, average
-from .style import Look, assign_looks
+from .looks import Look, assign_looks
 
 FAILURES = ("failed", "timeout", "degenerate", "diverged")
 DECIDED = ("power", "exponential", "superexponential")
@@ -19,8 +20,10 @@ RUNS |= dict.fromkeys(("value", "low", "high", "constant", "final_loss"), float)
 RUNS |= {"iterations": float, "evaluations": float, "seconds": float, "law_reason": str}
 RANKING = {"problem": str, "optimizer": str, "rank": float, "law": str}
 RANKING |= dict.fromkeys(("value", "low", "high", "constant", "share"), float)
-RANKING |= {"theory_law": str, "theory_value": float, "theory_source": str, "seeds": float}
+RANKING |= {"theory_law": str, "theory_value": float, "theory_source": str, "seeds": float, "rank_evaluations": float}
 RANKING |= {"decided_by": str, "laws": str}
+COMPARISONS: dict[str, type] = dict.fromkeys(("problem", "clock", "optimizer", "other", "better", "by"), str)
+COMPARISONS |= dict.fromkeys(("p", "p_holm"), float)
 TARGET = "evaluations_to_"
 
 
@@ -31,9 +34,11 @@ class Tables(NamedTuple):
     runs: pd.DataFrame
     ranking: pd.DataFrame
     bands: pd.DataFrame  # median and quantiles of the loss over the seeds
+    comparisons: pd.DataFrame
     problems: dict[str, Look]
     optimizers: dict[str, Look]
     provenance: dict[str, Any]
+    drawings: Sequence[Drawing]  # of the claims
     seeds: int | None = None  # of each pair whose traces are here, the first ones; None for all
 
     @property
@@ -98,14 +103,16 @@ def gather(
     runs: pd.DataFrame,
     ranking: pd.DataFrame,
     provenance: dict[str, Any],
+    comparisons: pd.DataFrame | None = None,
+    drawings: Sequence[Drawing] = (),
     bands: pd.DataFrame | None = None,
     seeds: int | None = None,
 ) -> Tables:
     """Whole tables from those that the engine hands over; labels in the order of the suite.
 
     Args:
-        traces, runs, ranking, provenance: see `draw_report`.
-        bands, seeds: see `draw_report`.
+        traces, runs, ranking, provenance, comparisons, bands, seeds: see `draw_report`.
+        drawings: of the claims.
     """
     traces, runs = complete(traces, TRACES), complete(runs, RUNS)
     targets = [name for name in ranking.columns if str(name).startswith(TARGET)]
@@ -119,7 +126,8 @@ def gather(
         named = [label for label in provenance.get(f"{kind}s", {}) if label in seen]
         looks.append(assign_looks(list(dict.fromkeys(named + seen))))
     bands = summarize(traces, runs) if bands is None else bands
-    return Tables(traces, runs, ranking, bands, looks[0], looks[1], provenance, seeds)
+    comparisons = complete(pd.DataFrame() if comparisons is None else comparisons, COMPARISONS)
+    return Tables(traces, runs, ranking, bands, comparisons, looks[0], looks[1], provenance, drawings, seeds)
 
 
 def summarize(traces: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from ...claims import Diagram
 from ...claims.verdicts import Drawing
-from ..chart import Chart
-from ..style import assign_looks, make_panels, place_legend, set_powers
+from ..chart import Chart, Kind
+from ..looks import assign_looks
+from ..style import make_panels, place_legend, set_powers
 from ..tables import Tables
 from .convergence import draw_band
 
@@ -46,14 +47,14 @@ def gather_sheet(drawings: Sequence[Drawing]) -> Sheet:
     return Sheet(data, pd.DataFrame(marks, columns=["problem", "optimizer", "mark", "time"]))
 
 
-def draw_diagram(tables: Tables, diagram: Diagram, sheet: Sheet, narrow: bool) -> Figure:
+def draw_diagram(tables: Tables, diagram: Diagram, sheet: Sheet, width: float) -> Figure:
     """A row of panels for each optimizer."""
     optimizers = [label for label in tables.optimizers if label in set(sheet.data["optimizer"])]
     problems = [label for label in tables.problems if label in set(sheet.data["problem"])][:MOST]
     places = [(optimizer, panel) for optimizer in optimizers for panel in diagram.panels]
     # The colours of other figures, unless they are stretched over many more problems than are drawn here.
     looks = tables.problems if len(tables.problems) <= MOST else assign_looks(problems)
-    figure, panels = make_panels(len(places), narrow=narrow, height=2.1)
+    figure, panels = make_panels(len(places), width=width, height=2.1)
     for axes, (optimizer, panel) in zip(panels, places, strict=True):
         own = sheet.data[(sheet.data["optimizer"] == optimizer) & (sheet.data["panel"] == panel)]
         for problem in problems:
@@ -71,14 +72,14 @@ def draw_diagram(tables: Tables, diagram: Diagram, sheet: Sheet, narrow: bool) -
         axes.set_title(tables.optimizers[optimizer].name if len(optimizers) > 1 or len(diagram.panels) == 1 else "")
         axes.set_xlabel(tables.time_axis(optimizer))
         axes.set_ylabel(diagram.panels[panel])
-    place_legend(figure, [looks[problem].handle() for problem in problems], narrow=narrow)
+    place_legend(figure, [looks[problem].handle() for problem in problems])
     return figure
 
 
-def chart_claims(tables: Tables, drawings: Sequence[Drawing]) -> list[Chart]:
+def chart_claims(tables: Tables) -> list[Chart]:
     """A chart for each diagram that has something to show."""
     grouped: dict[str, list[Drawing]] = {}
-    for drawing in drawings:
+    for drawing in tables.drawings:
         grouped.setdefault(drawing.diagram.name, []).append(drawing)
     charts = []
     for own in grouped.values():
@@ -101,3 +102,13 @@ def chart_claims(tables: Tables, drawings: Sequence[Drawing]) -> list[Chart]:
             )
         )
     return charts
+
+
+KIND = Kind(
+    "claims",
+    "What the claims are about",
+    "The quantities of a group of claims against time, on logarithmic axes: medians over the seeds, with bands that "
+    "hold 80 % of them. Each figure says in its own words what its claims say of such a line.",
+    "a plug-in whose claims come with a diagram, and runs that these are about",
+    chart_claims,
+)

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..chart import Chart
+from ..chart import Chart, Kind
 from ..labels import write_number
-from ..style import WITH_POWERS, make_empty, make_panels, place_legend, set_powers
+from ..style import WITH_POWERS, make_panels, place_legend, set_powers
 from ..tables import Tables, list_rows
 from .convergence import draw_band
 
@@ -66,12 +66,10 @@ def name_exponents(panel: pd.DataFrame) -> str:
     return ", ".join(told)
 
 
-def draw_compensated(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
+def draw_compensated(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """A panel for each optimizer that has power laws."""
     optimizers = [label for label in tables.optimizers if label in set(data["optimizer"])]
-    if not optimizers:
-        return make_empty("no pair follows a power law")
-    figure, panels = make_panels(len(optimizers), narrow=narrow, height=1.95, columns=3)
+    figure, panels = make_panels(len(optimizers), width=width, height=1.95, columns=3)
     for axes, optimizer in zip(panels, optimizers, strict=True):
         panel = data[data["optimizer"] == optimizer]
         for problem, band in panel.groupby("problem", sort=False):
@@ -84,21 +82,28 @@ def draw_compensated(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
         axes.set_xlabel(tables.time_axis(optimizer))
         axes.set_ylabel("L tᵖ", style="italic", **WITH_POWERS)
     shown = [tables.problems[label].handle() for label in tables.problems if label in set(data["problem"])]
-    place_legend(figure, shown, narrow=narrow)
+    place_legend(figure, shown)
     return figure
 
 
 def chart_compensated(tables: Tables) -> list[Chart]:
     """One chart with a panel for each optimizer."""
     data = compensate(tables)
+    if data.empty:
+        return []
     count = data.groupby(["problem", "optimizer"]).ngroups
     return [
         Chart(
-            "compensated",
-            "Does the power law hold?",
+            KIND.name,
+            KIND.title,
             CAPTION,
             f"Loss times t to the p against time for the {count} pairs that follow a power law.",
             data,
             partial(draw_compensated, tables, data),
         )
     ]
+
+
+KIND = Kind(
+    "compensated", "Does the power law hold?", CAPTION, "a pair that follows a power law", chart_compensated
+)

@@ -7,14 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..chart import Chart
+from ..chart import Chart, Kind
 from ..findings import Contrast, choose_contrast
 from ..labels import name_together, write_law
-from ..style import draw_formula, make_empty, make_panels, place_legend, say_empty
+from ..style import draw_formula, is_narrow, make_panels, place_legend
 from ..tables import Tables
 from .convergence import GUIDE, draw_band, draw_guides, set_log_axes
 
-NOTHING = "no optimizer shows both an exponential and a power law yet"
 CAPTION = (
     "The same data twice. On the left both axes are logarithmic: a power law is a straight line with "
     "slope −p, an exponential falls off a cliff. On the right time is linear: an exponential is a "
@@ -24,11 +23,10 @@ CAPTION = (
 )
 
 
-def draw_contrast(tables: Tables, contrast: Contrast | None, narrow: bool) -> Figure:
+def draw_contrast(tables: Tables, contrast: Contrast, width: float) -> Figure:
     """Left, on logarithmic axes, a power law is straight; right, over linear time, an exponential is."""
-    if contrast is None:
-        return make_empty(NOTHING)
-    figure, (left, right) = make_panels(2, narrow=narrow, height=2.55, sharey=not narrow)
+    narrow = is_narrow(width)
+    figure, (left, right) = make_panels(2, width=width, height=2.55, sharey=not narrow)
     rows = tables.rows(contrast.optimizer)
     shown = (contrast.exponential, *contrast.powers)
     bands = {problem: tables.pair(problem, contrast.optimizer) for problem in shown}
@@ -40,10 +38,6 @@ def draw_contrast(tables: Tables, contrast: Contrast | None, narrow: bool) -> Fi
             part = band[band["time"] <= window] if axes is right else band
             if not part.empty:
                 draw_band(axes, part, tables.problems[problem])
-    if not bands:
-        say_empty(left, "no trace was recorded")
-        right.set_axis_off()
-        return figure
     guided = draw_guides(left, bands, rows)
     draw_guides(right, {contrast.exponential: fast} if len(fast) else {}, rows)
     set_log_axes(left)
@@ -57,7 +51,7 @@ def draw_contrast(tables: Tables, contrast: Contrast | None, narrow: bool) -> Fi
         axes.set_xlabel(tables.time_axis(contrast.optimizer))
     name_laws(left, right, bands, tables, contrast)
     handles = [tables.problems[problem].handle() for problem in bands] + [GUIDE] * guided
-    place_legend(figure, handles, narrow=narrow)
+    place_legend(figure, handles)
     return figure
 
 
@@ -92,35 +86,28 @@ def write_measured(rows: pd.DataFrame) -> str:
 
 
 def chart_contrast(tables: Tables) -> list[Chart]:
-    """The opening chart, even if there is nothing to contrast yet."""
+    """The opening chart."""
     contrast = choose_contrast(tables)
     if contrast is None:
-        return [
-            Chart(
-                "contrast",
-                "Exponential or power law",
-                f"Empty: {NOTHING}.",
-                f"Empty: {NOTHING}.",
-                tables.bands.iloc[:0],
-                partial(draw_contrast, tables, None),
-            )
-        ]
-    looks = tables.problems
-    short = {label: look.short for label, look in looks.items()}
-    optimizer = tables.optimizers[contrast.optimizer].short
+        return []
     shown = (contrast.exponential, *contrast.powers)
-    bands = tables.bands
+    bands = tables.bands[(tables.bands["optimizer"] == contrast.optimizer) & tables.bands["problem"].isin(shown)]
+    if bands.empty:
+        return []
+    short = {label: look.short for label, look in tables.problems.items()}
+    optimizer = tables.optimizers[contrast.optimizer].short
     alt = (
         f"Loss against time under {optimizer}: {short[contrast.exponential]} falls exponentially, "
         f"{name_together(contrast.powers, short)} along straight lines on logarithmic axes."
     )
-    return [
-        Chart(
-            "contrast",
-            f"Exponential or power law, under {optimizer}",
-            CAPTION,
-            alt,
-            bands[(bands["optimizer"] == contrast.optimizer) & bands["problem"].isin(shown)],
-            partial(draw_contrast, tables, contrast),
-        )
-    ]
+    title = f"{KIND.title}, under {optimizer}"
+    return [Chart(KIND.name, title, CAPTION, alt, bands, partial(draw_contrast, tables, contrast))]
+
+
+KIND = Kind(
+    "contrast",
+    "Exponential or power law",
+    CAPTION,
+    "an optimizer that falls exponentially on one problem and like a power on another",
+    chart_contrast,
+)

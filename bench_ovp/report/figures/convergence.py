@@ -10,10 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ..chart import Chart
+from ..chart import Chart, Kind
 from ..findings import write_laws
 from ..labels import slug
-from ..style import INK, MARKERS, WITH_POWERS, Look, make_panels, place_legend, say_empty, set_powers
+from ..looks import MARKERS, Look
+from ..style import INK, WITH_POWERS, make_panels, place_legend, say_empty, set_powers
 from ..tables import Tables, list_rows
 
 GUIDE = Line2D([], [], color=INK, linestyle=(0, (5, 2.5)), linewidth=0.8, label="law by theory")
@@ -112,27 +113,23 @@ def draw_logarithm(axes: Axes, bands: dict[str, pd.DataFrame], tables: Tables, r
     axes.set_title("logarithm of the loss to base t")
 
 
-def draw_convergence(tables: Tables, optimizer: str, narrow: bool) -> Figure:
+def draw_convergence(tables: Tables, optimizer: str, width: float) -> Figure:
     """Both panels for one optimizer."""
     bands = {problem: tables.pair(problem, optimizer) for problem in tables.problems}
     bands = {problem: band for problem, band in bands.items() if not band.empty}
     rows = tables.rows(optimizer)
-    figure, (left, right) = make_panels(2, narrow=narrow, height=2.6)
+    figure, (left, right) = make_panels(2, width=width, height=2.6)
     for problem, band in bands.items():
         draw_band(left, band, tables.problems[problem])
     guided = draw_guides(left, bands, rows)
-    if bands:
-        set_log_axes(left)
-        left.set_ylabel("loss L")
-        left.set_title(tables.optimizers[optimizer].name)
-        draw_logarithm(right, bands, tables, rows)
-        for axes in (left, right):
-            axes.set_xlabel(tables.time_axis(optimizer))
-    else:
-        say_empty(left, "no trace was recorded")
-        right.set_axis_off()
+    set_log_axes(left)
+    left.set_ylabel("loss L")
+    left.set_title(tables.optimizers[optimizer].name)
+    draw_logarithm(right, bands, tables, rows)
+    for axes in (left, right):
+        axes.set_xlabel(tables.time_axis(optimizer))
     handles = [tables.problems[problem].handle() for problem in bands] + [GUIDE] * guided
-    place_legend(figure, handles, narrow=narrow)
+    place_legend(figure, handles)
     return figure
 
 
@@ -141,7 +138,10 @@ def chart_convergence(tables: Tables) -> list[Chart]:
     charts: list[Chart] = []
     names: set[str] = set()
     for optimizer, look in tables.optimizers.items():
-        name = base = f"convergence-{slug(look.short)}"
+        bands = tables.bands[tables.bands["optimizer"] == optimizer]
+        if bands.empty:
+            continue
+        name = base = f"{KIND.name}-{slug(look.short)}"
         copies = 1
         while name in names:
             copies += 1
@@ -151,11 +151,17 @@ def chart_convergence(tables: Tables) -> list[Chart]:
         charts.append(
             Chart(
                 name,
-                f"Convergence under {look.short}",
+                f"{KIND.title} under {look.short}",
                 f"{laws} {'Read as the figure before.' if charts else CAPTION}".strip(),
                 f"Loss against time under {look.short}. {laws or 'No law was decided.'}",
-                tables.bands[tables.bands["optimizer"] == optimizer],
+                bands,
                 partial(draw_convergence, tables, optimizer),
             )
         )
     return charts
+
+
+KIND = Kind(
+    "convergence", "Convergence", CAPTION, "a run that was recorded; there is a figure for each optimizer",
+    chart_convergence,
+)  # fmt: skip

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..chart import Chart
-from ..style import COLUMN, DOUBLE, QUIET, WITH_POWERS, make_empty, place_legend, set_powers, write_power
+from ..chart import Chart, Kind
+from ..style import QUIET, WITH_POWERS, is_narrow, place_legend, set_powers, write_power
 from ..tables import TARGET, Tables
 
 CAPTION = (
@@ -36,18 +36,16 @@ def measure_evaluations(tables: Tables) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def draw_evaluations(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
+def draw_evaluations(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """A panel per target, a row per problem, a lane per optimizer."""
-    data = data[data["evaluations"] > 0]
+    narrow = is_narrow(width)
     targets = sorted(data["target"].unique(), reverse=True)
     problems = [problem for problem in tables.problems if problem in set(data["problem"])]
     optimizers = [optimizer for optimizer in tables.optimizers if optimizer in set(data["optimizer"])]
-    if not problems:
-        return make_empty("no evaluations were counted")
     row = LANE * len(optimizers) + 0.08
     panel = row * len(problems)
     rows = len(targets) if narrow else 1
-    figure = Figure(figsize=(COLUMN if narrow else DOUBLE, rows * (panel + 0.35) + 0.2), layout="constrained")
+    figure = Figure(figsize=(width, rows * (panel + 0.35) + 0.2), layout="constrained")
     panels = figure.subplots(rows, len(targets) // rows, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, target in zip(panels, targets, strict=True):
         axes.spines[["top", "right", "left"]].set_visible(False)
@@ -74,33 +72,24 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure
         axes.set_title(f"loss below {named}", **WITH_POWERS)
     for axes in panels[-1:] if narrow else panels:
         axes.set_xlabel("evaluations")
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=look.color,
-            marker=look.marker,
-            linestyle="",
-            markersize=look.size,
-            markeredgewidth=0,
-            label=look.name,
-        )
-        for look in (tables.optimizers[optimizer] for optimizer in optimizers)
-    ]
+    handles = [tables.optimizers[optimizer].handle(lined=False) for optimizer in optimizers]
     never = Line2D([], [], color=QUIET, marker=">", markerfacecolor="white", linestyle="", markersize=3.6,
                    label="not reached by then")  # fmt: skip
-    place_legend(figure, handles + [never] * bool(data["censored"].any()), narrow=narrow)
+    place_legend(figure, handles + [never] * bool(data["censored"].any()))
     return figure
 
 
 def chart_evaluations(tables: Tables) -> list[Chart]:
     """One chart with a panel for each target."""
     data = measure_evaluations(tables)
+    data = data[data["evaluations"] > 0]
+    if data.empty:
+        return []
     reached = int((~data["censored"].astype(bool)).sum())
     return [
         Chart(
-            "evaluations",
-            "What a loss costs",
+            KIND.name,
+            KIND.title,
             CAPTION,
             f"Evaluations to reach {len(tables.targets)} targets; {reached} of {len(data)} pairs and "
             f"targets were reached. The columns {TARGET}… of the ranking list the same numbers.",
@@ -108,3 +97,6 @@ def chart_evaluations(tables: Tables) -> list[Chart]:
             partial(draw_evaluations, tables, data),
         )
     ]
+
+
+KIND = Kind("evaluations", "What a loss costs", CAPTION, "evaluations to reach a loss", chart_evaluations)

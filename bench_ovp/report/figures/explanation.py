@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from ..chart import Chart, compact, drawing, render
 from ..labels import clip, slug
-from ..style import BLUE, COLUMN, DOUBLE, INK, LAWS, QUIET, RED, WITH_POWERS, say_empty, set_powers, write_power
+from ..looks import PALETTE
+from ..style import DOUBLE, INK, LAWS, QUIET, WITH_POWERS, is_narrow, say_empty, set_powers, write_power
 
 if TYPE_CHECKING:
     from ...rates.explanation import Explanation, Fit, Weighing
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 POINTS = 120  # drawn of a line or of dots
 ROWS = 6  # bars
+BLUE, RED = PALETTE[:2]
 FIT: dict[str, Any] = {"color": BLUE, "linewidth": 1.5}
 RIVAL: dict[str, Any] = {"color": RED, "linewidth": 1.2, "linestyle": (0, (4, 1.6))}
 THEORY: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
@@ -44,8 +46,7 @@ CAPTION = (
     "within its window; a rival that leaves the panel is far off. (d) How much weight each model has, coloured "
     "by the law that it votes for."
 )
-WIDE = (DOUBLE, 4.5)
-NARROW = (COLUMN, 7.7)
+WIDE, NARROW = 4.5, 7.7  # inches, how high it is
 COLUMNS = ("panel", "series", "time", "value", "low", "high")
 
 
@@ -119,7 +120,7 @@ def raise_powers(text: str) -> str:
 def sketch(reasons: Reasons) -> bytes:
     """The figure for the page, a small SVG, drawn fast: its formulas are raised in the SVG and not by mathtext."""
     with drawing():
-        svg = compact(render(draw_explanation(reasons, False, clip), "svg")).decode()
+        svg = compact(render(draw_explanation(reasons, DOUBLE, clip), "svg")).decode()
     return re.sub(r"(?<=>)[^<>]*[\w)]\^-?[\w(][^<>]*(?=</text>)", raise_letters, svg).encode()
 
 
@@ -289,16 +290,17 @@ def draw_weights(axes: Axes, weighing: Weighing | None, write: Callable[[str], s
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
 
 
-def draw_explanation(reasons: Reasons, narrow: bool, write: Callable[[str], str] | None = None) -> Figure:
+def draw_explanation(reasons: Reasons, width: float, write: Callable[[str], str] | None = None) -> Figure:
     """The four panels. They are laid out by hand: found automatically, the layout costs as much as the drawing.
 
     Args:
         reasons: of the pair.
-        narrow: whether it must fit one journal column.
+        width: of the figure, in inches.
         write: how the name of a model is written; as mathtext, if None.
     """
     write = write or set_model
-    width, height = NARROW if narrow else WIDE
+    narrow = is_narrow(width)
+    height = NARROW if narrow else WIDE
     figure = Figure(figsize=(width, height))
     handles = list_handles(reasons, write)
     columns = 2 if narrow else 4

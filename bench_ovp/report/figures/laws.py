@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-from ..chart import Chart
+from ..chart import Chart, Kind
 from ..labels import count_decimals, write_number
-from ..style import COLUMN, DOUBLE, INK, QUIET, WITH_POWERS, make_empty, place_legend
+from ..style import INK, QUIET, WITH_POWERS, is_narrow, place_legend
 from ..tables import Tables, list_rows
 
 LINE = 0.135  # inches per row
+MOST_LINES = 60  # of a panel; what is more goes to a figure of its own
+MOST_PARTS = 8
 KINDS = {"power": "power laws: p of t⁻ᵖ", "exponential": "exponentials: c of e⁻ᶜᵗ"}
 CAPTION = (
     "Each dot is the law measured for one pair, the median over its seeds, with its 95 % interval; a "
@@ -98,16 +100,13 @@ def draw_row(axes: Axes, place: int, row: dict[str, Any], color: str, low: float
               fontsize=7, color=QUIET)  # fmt: skip
 
 
-def draw_laws(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
+def draw_laws(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """Exponents left, rates right; one above the other in a narrow figure."""
     kinds = [law for law in KINDS if (data["law"] == law).any()]
-    if not kinds:
-        return make_empty("no law was decided")
     parts = [data[data["law"] == law] for law in kinds]
     counts = [len(part) + part["optimizer"].nunique() for part in parts]
+    stacked = is_narrow(width)
     heights = [LINE * count + 0.1 for count in counts]
-    width = COLUMN if narrow or len(kinds) == 1 else DOUBLE
-    stacked = width == COLUMN
     height = (sum(heights) + 0.6 * len(kinds)) if stacked else max(heights) + 0.6
     figure = Figure(figsize=(width, height), layout="constrained")
     if stacked:
@@ -116,28 +115,52 @@ def draw_laws(tables: Tables, data: pd.DataFrame, narrow: bool) -> Figure:
         panels = figure.subplots(1, len(kinds), squeeze=False).ravel()
     for axes, law, part, count in zip(panels, kinds, parts, counts, strict=True):
         axes.spines[["top", "right"]].set_visible(False)
-        draw_forest(axes, tables, part, law, count if stacked else max(counts), narrow)
+        draw_forest(axes, tables, part, law, count if stacked else max(counts), stacked)
     measured = Line2D([], [], color=QUIET, marker="o", linewidth=1.8, markersize=3.2, label="measured, 95 % interval")
     theory = Line2D([], [], color=INK, marker="|", linestyle="", markersize=8, label="theory")
-    place_legend(figure, [measured, theory], narrow=narrow)
+    place_legend(figure, [measured, theory])
     return figure
 
 
+def split_rows(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows in parts of which no panel has more than MOST_LINES, an optimizer's own together where they fit."""
+    parts: list[list[int]] = [[]]
+    lines = dict.fromkeys(KINDS, 0)
+    for _, own in rows.groupby("optimizer", sort=False):
+        for start in range(0, len(own), MOST_LINES - 1):
+            piece = own.iloc[start : start + MOST_LINES - 1]
+            counts = piece["law"].value_counts() + 1  # its name is a line of its own
+            if any(lines[law] + counts.get(law, 0) > MOST_LINES for law in KINDS):
+                parts.append([])
+                lines = dict.fromkeys(KINDS, 0)
+            parts[-1] += list(piece.index)
+            lines = {law: count + counts.get(law, 0) for law, count in lines.items()}
+    return [rows.loc[part] for part in parts if part]
+
+
 def chart_laws(tables: Tables) -> list[Chart]:
-    """One chart with exponents and rates."""
+    """One chart with exponents and rates, or several where they are many."""
     data = tables.ranking[tables.ranking["law"].isin(list(KINDS)) & np.isfinite(tables.ranking["value"])]
-    order = {problem: place for place, problem in enumerate(tables.problems)}
-    data = data.assign(order=data["problem"].map(order))
-    columns = ["problem", "optimizer", "law", "value", "low", "high", "share", "theory_law", "theory_value"]
-    return [
-        Chart(
-            "laws",
-            "Measured against theory",
-            CAPTION,
-            f"Intervals of {(data['law'] == 'power').sum()} exponents and "
-            f"{(data['law'] == 'exponential').sum()} rates beside the values of theory; the table of the "
-            "ranking lists the same numbers.",
-            data[[*columns, "theory_source", "agrees"]],
-            partial(draw_laws, tables, data),
+    rows, columns = list(tables.problems).index, list(tables.optimizers).index
+    data = data.assign(order=data["problem"].map(rows), column=data["optimizer"].map(columns))
+    parts = split_rows(data.sort_values(["column", "order"], kind="stable", ignore_index=True))
+    kept = ["problem", "optimizer", "law", "value", "low", "high", "share", "theory_law", "theory_value"]
+    charts = []
+    for place, part in enumerate(parts[:MOST_PARTS], start=1):
+        counted = f", part {place} of {len(parts)}" if len(parts) > 1 else ""
+        charts.append(
+            Chart(
+                f"{KIND.name}-{place}" if place > 1 else KIND.name,
+                f"{KIND.title}{counted}",
+                CAPTION if place == 1 else "Read as the first part.",
+                f"Intervals of {(part['law'] == 'power').sum()} exponents and "
+                f"{(part['law'] == 'exponential').sum()} rates beside the values of theory; the table of the "
+                "ranking lists the same numbers.",
+                part[[*kept, "theory_source", "agrees"]],
+                partial(draw_laws, tables, part),
+            )
         )
-    ]
+    return charts
+
+
+KIND = Kind("laws", "Measured against theory", CAPTION, "a pair that follows a power law or an exponential", chart_laws)

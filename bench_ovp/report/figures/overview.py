@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from ..chart import Chart
+from ..chart import Chart, Kind
 from ..labels import count_decimals, write_law, write_number
-from ..style import COLUMN, DOUBLE, INK, LAWS, brightness, draw_formula, make_empty, place_legend
+from ..style import INK, LAWS, brightness, draw_formula, place_legend
 from ..tables import Tables, list_rows
 
 CAPTION = (
@@ -36,12 +36,9 @@ def write_tile(row: dict[str, Any], room: float) -> str:
     return text
 
 
-def draw_overview(tables: Tables, narrow: bool) -> Figure:
+def draw_overview(tables: Tables, width: float) -> Figure:
     """Tiles, with problems as rows and optimizers as columns."""
     problems, optimizers = list(tables.problems), list(tables.optimizers)
-    width = COLUMN if narrow else DOUBLE
-    if not problems or not optimizers or tables.ranking.empty:
-        return make_empty("nothing was measured yet")
     names = [tables.problems[problem].name for problem in problems]
     room = (width - 0.055 * max(map(len, names)) - 0.1) / len(optimizers)
     columns = [tables.optimizers[optimizer].name for optimizer in optimizers]
@@ -78,12 +75,14 @@ def draw_overview(tables: Tables, narrow: bool) -> Figure:
         for law, color in LAWS.items()
         if law in seen
     ]
-    place_legend(figure, handles, narrow=narrow)
+    place_legend(figure, handles)
     return figure
 
 
 def chart_overview(tables: Tables) -> list[Chart]:
     """One chart of all pairs."""
+    if tables.ranking.empty:
+        return []
     laws = [
         f"{tables.problems[row['problem']].short} under {tables.optimizers[row['optimizer']].short}: "
         f"{write_law(row['law'], row['value'], row['low'], row['high'])}"
@@ -92,11 +91,14 @@ def chart_overview(tables: Tables) -> list[Chart]:
     columns = ["problem", "optimizer", "law", "value", "low", "high", "constant", "share", "seeds"]
     return [
         Chart(
-            "overview",
-            "The law of every pair",
+            KIND.name,
+            KIND.title,
             CAPTION,
             f"Tiles. {'; '.join(laws[:60])}.",
             tables.ranking[columns],
             partial(draw_overview, tables),
         )
     ]
+
+
+KIND = Kind("overview", "The law of every pair", CAPTION, "a pair that was measured", chart_overview)
