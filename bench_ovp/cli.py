@@ -135,13 +135,55 @@ def suite(
     sys.exit(code)
 
 
-@main.command(epilog="\b\nExample:\n  bench-ovp report results/paper")
+class Figures(click.Command):
+    """Takes several names after one --figures."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read the words of the command line."""
+        from .figure_names import spread_names
+
+        return super().parse_args(context, spread_names(args))
+
+
+def _complete_figure(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    from .figure_names import complete_names
+
+    return complete_names(typed, context.params.get("folder") or Path())
+
+
+@main.command(cls=Figures, epilog="\b\nExamples:\n  bench-ovp report results/paper\n"
+              "  bench-ovp report results/paper --format pdf --figures contrast slopes --width 3.25in")  # fmt: skip
 @click.argument("folder", type=click.Path(path_type=Path))
-def report(folder: Path) -> None:
-    """Redraw tables and report of the results in FOLDER; runs nothing."""
+@click.option("--figures", "names", multiple=True, metavar="NAME...", shell_complete=_complete_figure,
+              help="Draw these figures only, as files of their own.  [default: all]")  # fmt: skip
+@click.option("--format", "formats", multiple=True, type=click.Choice(("pdf", "png", "svg")),
+              help="Of the files. May repeat.  [default: pdf]")  # fmt: skip
+@click.option("--width", metavar="LENGTH", help="Of the figures, in in, cm, mm or pt.  [default: 6.75in]")
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR",
+              help="Where the files go.  [default: FOLDER/figures]")  # fmt: skip
+def report(
+    folder: Path, names: tuple[str, ...], formats: tuple[str, ...], width: str | None, output: Path | None
+) -> None:
+    """Redraw tables and report of the results in FOLDER; runs nothing.
+
+    With one of the options nothing is redrawn: figures are written as files for a paper, with text that is text in
+    a .pdf, its fonts embedded, and outlines in an .svg. 3.25in is a column of many journals, 6.75in are two.
+    """
     from .suite_run import redraw
 
-    say(_describe_finished(redraw(folder)))
+    if not (names or formats or width or output):
+        say(_describe_finished(redraw(folder)))
+        return
+    from .figure_names import Order, check_names, read_width
+    from .layout import fill
+    from .suite_run import export_figures
+
+    check_names(names)
+    order = Order(names, formats or Order().formats, read_width(width) if width else Order().width, output)
+    for chart, files in export_figures(folder, order):
+        say(fill(f"{chart.title}{'' if chart.title.endswith('?') else '.'} {chart.caption}"))
+        for file in files:
+            say(f"figure: {file}")
 
 
 @main.command(epilog='\b\nExample:\n  bench-ovp explain results/paper "*[n=5,*]" "gradient-d*"')

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .audit import Verified, explain_cache, verify_stored
 from .contest import hold_contests
@@ -16,11 +17,15 @@ from .plan import Cell, list_cells
 from .progress import Silent, describe_stored
 from .reasons import Reasons, find_cell, give_reasons
 from .registry import Registry, assemble, find_files
-from .results import Finished, collect, tell_time, write_results
+from .results import Finished, collect, gather_tables, tell_time, write_results
 from .rows import list_ranks
 from .sheets import replacing
 from .store import FILE, Store
 from .suite import MOST_CELLS, Suite, matches, read_plugins, read_suite
+
+if TYPE_CHECKING:
+    from .figure_names import Order
+    from .report.chart import Chart
 
 SUITE_FILE = "suite.yaml"  # kept beside the store, so that a report can be redrawn from the folder alone
 
@@ -220,13 +225,44 @@ def draw_reasons(folder: Path, reasons: Reasons, output: Path | None = None) -> 
     place = output or folder / "figures" / "explain"
     try:
         if output is not None:
-            save_figure(chart, output)
+            save_figure(chart, [output])
             return chart.caption, [output]
         place.mkdir(parents=True, exist_ok=True)
         save_chart(chart, place)
     except OSError as error:
         raise InputError(f"cannot write {place}: {error.strerror}; use another --output") from None
     return chart.caption, [place / f"{chart.name}{suffix}" for suffix in (".png", ".svg")]
+
+
+def export_figures(folder: Path, order: Order) -> Iterator[tuple[Chart, list[Path]]]:
+    """Draw figures of what is stored as files of their own; runs nothing, and redraws neither tables nor report.
+
+    Args:
+        folder: of the suite's results.
+        order: which, and how.
+    Returns:
+        Each chart with its files, as soon as they are written.
+    Errors:
+        InputError: the folder holds no results, a figure is unknown or has nothing to show, or a file cannot be
+            written.
+    """
+    from .report.chart import save_figure
+    from .report.figures import choose_charts
+
+    with _open_results(folder) as store:
+        tables = gather_tables(*_recall_suite(folder, store), store)
+    place = order.output or folder / "figures"
+    charts = choose_charts(tables, order.names)
+    if not charts:
+        raise InputError(f"{folder} has nothing to draw yet; run the suite first")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for chart in charts:
+            files = [place / f"{chart.name}.{kind}" for kind in order.formats]
+            save_figure(chart, files, order.width)
+            yield chart, files
+    except OSError as error:
+        raise InputError(f"cannot write {place}: {error.strerror}; use another --output") from None
 
 
 def _open_results(folder: Path) -> Store:

@@ -1,9 +1,7 @@
-import itertools
 import json
 import re
 from html.parser import HTMLParser
 
-import matplotlib.colors as colors
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +22,6 @@ from bench_ovp.report.labels import (
     write_law,
 )
 from bench_ovp.report.page import render_page, set_powers
-from bench_ovp.report.style import COOL, LAWS, RAMPS, SINGLES, assign_looks
 from bench_ovp.report.tables import gather
 
 DESCENT, NESTEROV = "gradient-descent[lr=0.05]", "nesterov[lr=0.05]"
@@ -236,55 +233,6 @@ def test_slugs_are_safe():
     assert slug("../../etc/passwd") == "etc-passwd"
     assert slug("日本") == "x"
     assert len(slug("x" * 500)) <= 60
-
-
-# --- colours ---
-
-MACHADO = {
-    "normal": np.eye(3),
-    "protanopia": [
-        [0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]
-    ],
-    "deuteranopia": [
-        [0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]
-    ],
-    "tritanopia": [
-        [1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]
-    ],
-}  # fmt: skip
-
-
-def see(color, matrix):
-    """A colour in CIELAB, as seen through a matrix of Machado, Oliveira & Fernandes (2009)."""
-    rgb = np.array(colors.to_rgb(color))
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    to_xyz = [
-        [0.4124564, 0.3575761, 0.1804375],
-        [0.2126729, 0.7151522, 0.072175],
-        [0.0193339, 0.119192, 0.9503041],
-    ]
-    xyz = to_xyz @ np.clip(matrix @ linear, 0, 1) / [0.95047, 1, 1.08883]
-    x, y, z = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
-@pytest.mark.parametrize("vision", MACHADO)
-@pytest.mark.parametrize("palette", [SINGLES, RAMPS[0] + COOL, tuple(LAWS.values())], ids=["singles", "ramp", "laws"])
-def test_colours_differ_for_every_eye(palette, vision):
-    matrix = np.array(MACHADO[vision])
-    seen = [see(color, matrix) for color in (*palette, "white")]
-    pairs = itertools.combinations(seen, 2)
-    # A difference of 2 is just noticed; 10 is told at a glance, side by side.
-    limit = 10 if palette != tuple(LAWS.values()) else 4
-    assert min(float(np.linalg.norm(one - other)) for one, other in pairs) > limit
-
-
-def test_looks_are_stable_and_distinct():
-    looks = assign_looks(PROBLEMS)
-    assert looks == assign_looks(PROBLEMS)
-    assert len({(look.color, look.marker) for look in looks.values()}) == len(PROBLEMS)
-    many = assign_looks([f"method-{number}" for number in range(60)])
-    assert len({(look.color, look.marker, str(look.dash)) for look in many.values()}) == 60
 
 
 # --- figures ---

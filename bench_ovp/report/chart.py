@@ -5,10 +5,11 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import matplotlib as mpl
 import pandas as pd
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SCREEN, PRINT = 220, 600  # dots per inch of a .png on the page, and in a journal
 FORMATS = (".svg", ".png", ".csv")
+T = TypeVar("T")
 LETTER = re.compile(r'<tspan x="([^" ]*)"( y="[^"]*" style="[^"]*")>([^<]*)</tspan>\n?')
 
 
@@ -43,6 +45,20 @@ class Kind(NamedTuple):
     caption: str
     needs: str  # without which a suite has none
     list_charts: Callable[["Tables"], list[Chart]]  # empty where there is nothing to show
+
+
+def split_evenly(items: Sequence[T], most: int) -> list[list[T]]:
+    """Items in as few parts as hold no more than `most` each, of about one size."""
+    count = -(-len(items) // most)
+    edges = [round(place * len(items) / count) for place in range(count + 1)] if count else [0]
+    return [list(items[first:last]) for first, last in pairwise(edges)]
+
+
+def name_part(kind: Kind, place: int, count: int) -> tuple[str, str]:
+    """Name and title of one of `count` figures of a kind, `place` from 1: the first has the name of the kind."""
+    name = kind.name if place == 1 else f"{kind.name}-{place}"
+    title = kind.title.rstrip("?")
+    return name, kind.title if count == 1 else f"{title} ({place} of {count}){kind.title[len(title) :]}"
 
 
 def render(figure: Figure, kind: str, dpi: float = SCREEN) -> bytes:
@@ -118,20 +134,22 @@ def save_chart(chart: Chart, folder: Path) -> tuple[bytes, bytes]:
     return svg, narrow
 
 
-def save_figure(chart: Chart, path: Path, width: float = DOUBLE) -> None:
-    """Write a chart as one file, in the format that its name ends in, to be placed in somebody's paper.
+def save_figure(chart: Chart, paths: Sequence[Path], width: float = DOUBLE) -> None:
+    """Write a chart as files to be placed in somebody's paper, each in the format that its name ends in.
 
     A PDF has its fonts embedded. An SVG cannot have them in a form that other programs read, so its letters are
     outlines: it looks the same everywhere, as the SVG of the page, whose text is text, does not.
 
     Args:
         chart: to draw.
-        path: of the file.
+        paths: of the files.
         width: in inches.
     """
     with drawing(outlined=True):
-        image = render(chart.draw(width), path.suffix[1:], PRINT)
-    write_atomically(path, image)
+        figure = chart.draw(width)
+        images = [render(figure, path.suffix[1:], PRINT) for path in paths]
+    for path, image in zip(paths, images, strict=True):
+        write_atomically(path, image)
 
 
 @contextmanager

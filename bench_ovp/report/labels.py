@@ -152,9 +152,11 @@ def raise_digits(text: str) -> str:
 
 
 def clip(text: str, length: int = 44) -> str:
-    """A label fit for a figure: printable, no longer than its place, and no mathtext."""
+    """A label fit for a figure: printable, no longer than its place, and no mathtext. Its end says what it differs in."""
     text = "".join(character if character.isprintable() else "·" for character in text)
-    text = text if len(text) <= length else f"{text[: length - 1]}…"
+    if len(text) > length:
+        tail = 2 * length // 5
+        text = f"{text[: length - tail - 1]}…{text[-tail:]}"
     # Matplotlib leaves artists whose label starts with "_" out of the legend; "$" opens mathtext.
     text = text.replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text

@@ -6,6 +6,7 @@ share a hue and differ in lightness, which no colour blindness takes away; marke
 """
 
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -92,7 +93,8 @@ def assign_looks(labels: Sequence[str]) -> dict[str, Look]:
     """A look for every label, by its name.
 
     A label without rivals has the first choice of its name, whatever else is in the suite. Labels of one name share
-    a hue, from light to dark in their order. No two labels have the same colour, marker and dash, up to 400 of them.
+    a hue, from light to dark in their order. Up to 40 labels differ in marker or dash, so that they are told apart
+    without colours; up to 400 in one of the three.
     """
     families = group_families(labels)
     hues = match([family.name for family in families], len(PALETTE))
@@ -103,15 +105,20 @@ def assign_looks(labels: Sequence[str]) -> dict[str, Look]:
     keys = {family.members[0].text: family.name for family in families}
     keys = {label: keys.get(label, label) for label in labels}
     marks = match(list(keys.values()), len(MARKERS))
-    short, taken = shorten(labels), set()
+    short, strokes, taken = shorten(labels), set[tuple[int, int]](), set[tuple[str, int, int]]()
     looks = {}
     for label in sorted(labels, key=lambda label: _rank(keys[label])):
         color, first = colors[label], marks[keys[label]]
-        order = [*range(first, len(MARKERS)), *range(first)]
+        order = [(k, d) for d in range(len(DASHES)) for k in (*range(first, len(MARKERS)), *range(first))]
+        # Strokes that nobody has; where all are had, one that is new in this colour; or else the first.
         marker, dash = next(
-            (look for look in ((k, d) for d in range(len(DASHES)) for k in order) if (color, *look) not in taken),
-            (first, 0),
+            itertools.chain(
+                (stroke for stroke in order if stroke not in strokes),
+                (stroke for stroke in order if (color, *stroke) not in taken),
+                order,
+            )
         )
+        strokes.add((marker, dash))
         taken.add((color, marker, dash))
         looks[label] = Look(short[label], color, MARKERS[marker], DASHES[dash])
     return {label: looks[label] for label in labels}
@@ -156,12 +163,12 @@ def shade(color: str, count: int) -> list[str]:
     lightness = np.linspace(LIGHT, DARK, count)
     # The ends have less of the hue, for there are no such colours on a screen.
     strength = 1.0 - 0.55 * np.abs(np.linspace(-1.0, 1.0, count)) ** 1.5
-    return [to_hex(show_color((x, a * y, b * y))) for x, y in zip(lightness, strength, strict=True)]
+    return [to_hex(tuple(show_color((x, a * y, b * y)).tolist())) for x, y in zip(lightness, strength, strict=True)]
 
 
-def measure_color(color: ArrayLike | str) -> FloatArray:
+def measure_color(color: str) -> FloatArray:
     """A colour in OKLab: lightness, green to red, blue to yellow."""
-    rgb = np.array(to_rgb(color))  # type: ignore[arg-type]
+    rgb: FloatArray = np.array(to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     found: FloatArray = TO_LAB @ np.cbrt(TO_CONES @ linear)
     return found

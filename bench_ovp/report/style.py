@@ -1,6 +1,7 @@
 """What all figures share: sizes, fonts, the colours of laws, panels, legends and logarithmic axes."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ WITH_POWERS: dict[str, Any] = {
     "fontfamily": "DejaVu Sans",
     "fontsize": 7.2,
 }  # has all raised letters, and is wide
+CHARACTER = 0.06  # inches: a letter of a name, on the average
 RAISE, RAISED_BY = 0.7, 0.38  # size of an exponent, and how far it is raised, in sizes of its base
 
 RC: dict[str, Any] = {
@@ -93,8 +95,18 @@ def is_narrow(width: float) -> bool:
     return width < MIDDLE
 
 
+def wrap_name(name: str, room: float) -> str:
+    """A name in lines that fit into so many inches, broken where it has a dash or a space if it can be."""
+    return "\n".join(textwrap.wrap(name, max(8, int(room / CHARACTER)), break_long_words=True)) or name
+
+
+def measure_row(name: str) -> float:
+    """How high a row with a name beside it must be, in rows of one line."""
+    return 1.0 + 0.75 * name.count("\n")
+
+
 def make_panels(
-    count: int, *, width: float, height: float, columns: int = 2, **options: Any
+    count: int, *, width: float, height: float, columns: int = 2, dense: bool = True, **options: Any
 ) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels.
 
@@ -103,9 +115,10 @@ def make_panels(
         width: of the figure, in inches.
         height: of one row, in inches.
         columns: panels beside each other at double width, at most; as many fewer as a narrower figure has room for.
+        dense: whether more than three panels of one journal column may stand in pairs.
         options: to `Figure.subplots`, such as `sharey`.
     """
-    columns = min(count, max(1, int(columns * width / DOUBLE + 0.45)))
+    columns = min(count, max(1 + (dense and count > 3), int(columns * width / DOUBLE + 0.45)))
     rows = -(-count // columns)
     columns = -(-count // rows)
     figure = Figure(figsize=(width, rows * height), layout="constrained")
@@ -114,6 +127,19 @@ def make_panels(
         spare.remove()
     sns.despine(fig=figure)
     return figure, list(axes[:count])
+
+
+def measure_panel(axes: Axes) -> float:
+    """Inches across that a panel has with all that is beside it."""
+    place, figure = axes.get_subplotspec(), axes.get_figure(root=True)
+    width = figure.get_figwidth() if figure else DOUBLE
+    return width / (place.get_gridspec().ncols if place else 1)
+
+
+def set_title(axes: Axes, name: str, below: str = "") -> None:
+    """The title of a panel, in lines that fit above it."""
+    room = measure_panel(axes) - 0.3
+    axes.set_title("\n".join(wrap_name(text, room) for text in (name, below) if text))
 
 
 def is_left(axes: Axes) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from .labels import parse_label
@@ -33,14 +34,15 @@ def find_sweeps(frame: pd.DataFrame, owner: str, parameter: str | None = None) -
         values = pd.to_numeric(known[column], errors="coerce")
         rest = known.drop(columns=column).astype(object).where(lambda table: table.notna(), "")
         groups: dict[tuple[str, ...], dict[str, float]] = {}
-        for label, value in values.dropna().items():
-            same = parse_label(str(label)).name, *(str(entry) for entry in rest.loc[label])
-            groups.setdefault(same, {})[str(label)] = float(value)
-        for (name, *shared), members in groups.items():
+        for label, value, shared in zip(known.index, values, rest.to_numpy(), strict=True):
+            if np.isfinite(value):
+                same = parse_label(str(label)).name, *map(str, shared)
+                groups.setdefault(same, {})[str(label)] = float(value)
+        names = [str(column).removeprefix(f"{owner}.") for column in rest]
+        for (name, *told), members in groups.items():
             if len(set(members.values())) >= LEAST:
-                told = [f"{key.removeprefix(f'{owner}.')}={value}" for key, value in zip(rest, shared, strict=True)
-                        if value]  # fmt: skip
+                pairs = ",".join(f"{key}={value}" for key, value in zip(names, told, strict=True) if value)
+                label = f"{name}[{pairs}]" if pairs else name
                 ordered = dict(sorted(members.items(), key=lambda member: member[1]))
-                found.append(Sweep(column.removeprefix(f"{owner}."), f"{name}[{','.join(told)}]" if told else name,
-                                   ordered))  # fmt: skip
+                found.append(Sweep(str(column).removeprefix(f"{owner}."), label, ordered))
     return found

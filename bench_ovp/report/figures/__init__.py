@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ...errors import InputError
+from ...figure_names import refuse_name
 from ..chart import Chart
 from ..tables import Tables
 from . import (
@@ -41,9 +42,19 @@ FIGURES = (
 )
 
 
+MOST = 12  # figures of one kind on the page
+
+
 def list_charts(tables: Tables) -> list[Chart]:
-    """Every chart of the page but those of the claims, in its order."""
-    return [chart for kind in FIGURES if kind is not claims.KIND for chart in kind.list_charts(tables)]
+    """The charts of the page but those of the claims, in its order: the first MOST of each kind."""
+    shown: list[Chart] = []
+    for kind in FIGURES:
+        charts = kind.list_charts(tables) if kind is not claims.KIND else []
+        if len(charts) > MOST:
+            more = f" {len(charts) - MOST} more are drawn by bench-ovp report DIR --figures {kind.name}."
+            charts[MOST - 1] = charts[MOST - 1]._replace(caption=f"{charts[MOST - 1].caption}{more}")
+        shown += charts[:MOST]
+    return shown
 
 
 def choose_charts(tables: Tables, names: Sequence[str] = ()) -> list[Chart]:
@@ -55,37 +66,24 @@ def choose_charts(tables: Tables, names: Sequence[str] = ()) -> list[Chart]:
     Errors:
         InputError: a name is unknown, or these tables have nothing to show under it.
     """
+    if not names:
+        return [chart for kind in FIGURES for chart in kind.list_charts(tables)]
     chosen: list[Chart] = []
-    left, there = dict.fromkeys(names), list[str]()
+    missing = dict.fromkeys(names)
+    there: list[str] = []
     for kind in FIGURES:
-        if names and not any(name == kind.name or name.startswith(f"{kind.name}-") for name in names):
+        if not any(name == kind.name or name.startswith(f"{kind.name}-") for name in names):
             continue
         charts = kind.list_charts(tables)
+        if kind.name in missing and not charts:
+            raise InputError(f"--figures {kind.name}: these results have nothing to show; it needs {kind.needs}")
+        chosen += [chart for chart in charts if kind.name in names or chart.name in names]
         there += [chart.name for chart in charts]
-        found = [chart for chart in charts if not names or kind.name in names or chart.name in names]
-        chosen += found
-        for name in (kind.name, *(chart.name for chart in found)):
-            if found:
-                left.pop(name, None)
-    for name in left:
-        refuse(name, there)
+        for name in (kind.name, *(chart.name for chart in charts)):
+            missing.pop(name, None)
+    for name in missing:
+        refuse_name(name, there)
     return chosen
-
-
-def refuse(name: str, there: Sequence[str]) -> None:
-    """Say why there is no figure of that name.
-
-    Args:
-        name: that was asked for.
-        there: names of the charts of a like name.
-    Errors:
-        InputError: always.
-    """
-    for kind in FIGURES:
-        if name == kind.name:
-            raise InputError(f"--figures {name}: these results have nothing to show; it needs {kind.needs}")
-    known = ", ".join([*(kind.name for kind in FIGURES), *there])
-    raise InputError(f"--figures {name}: no such figure; there are {known}")
 
 
 __all__ = ["FIGURES", "choose_charts", "list_charts"]

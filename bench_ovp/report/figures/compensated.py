@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..chart import Chart, Kind
+from ..chart import Chart, Kind, name_part, split_evenly
 from ..labels import write_number
-from ..style import WITH_POWERS, make_panels, place_legend, set_powers
+from ..style import WITH_POWERS, make_panels, place_legend, set_powers, set_title
 from ..tables import Tables, list_rows
 from .convergence import draw_band
 
+MOST = 12  # panels of one figure
 CAPTION = (
     "The loss times t^p, for the pairs that follow a power law. A flat line means that the law holds; its "
     "height is the constant C of C·t^−p. A line that still tilts has not settled: its exponent differs from "
@@ -50,7 +51,9 @@ def compensate(tables: Tables) -> pd.DataFrame:
             frames.append(band.assign(**scaled, p=exponent.value, source=exponent.source))
     if not frames:
         return tables.bands.iloc[:0].assign(p=np.nan, source="")
-    return pd.concat(frames, ignore_index=True)
+    data = pd.concat(frames, ignore_index=True)
+    order = {label: place for place, label in enumerate(tables.optimizers)}
+    return data.sort_values("optimizer", key=lambda labels: labels.map(order), kind="stable", ignore_index=True)
 
 
 def name_exponents(panel: pd.DataFrame) -> str:
@@ -68,7 +71,7 @@ def name_exponents(panel: pd.DataFrame) -> str:
 
 def draw_compensated(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """A panel for each optimizer that has power laws."""
-    optimizers = [label for label in tables.optimizers if label in set(data["optimizer"])]
+    optimizers = list(data["optimizer"].unique())
     figure, panels = make_panels(len(optimizers), width=width, height=1.95, columns=3)
     for axes, optimizer in zip(panels, optimizers, strict=True):
         panel = data[data["optimizer"] == optimizer]
@@ -78,7 +81,7 @@ def draw_compensated(tables: Tables, data: pd.DataFrame, width: float) -> Figure
         set_powers(axes, "y", most=6)
         late = panel[panel["time"] >= np.sqrt(panel["time"].max())]
         axes.set_ylim(late["low"].min() / 6, late["high"].max() * 6)
-        axes.set_title(f"{tables.optimizers[optimizer].name}\n{name_exponents(panel)}")
+        set_title(axes, tables.optimizers[optimizer].name, name_exponents(panel))
         axes.set_xlabel(tables.time_axis(optimizer))
         axes.set_ylabel("L tᵖ", style="italic", **WITH_POWERS)
     shown = [tables.problems[label].handle() for label in tables.problems if label in set(data["problem"])]
@@ -91,19 +94,22 @@ def chart_compensated(tables: Tables) -> list[Chart]:
     data = compensate(tables)
     if data.empty:
         return []
-    count = data.groupby(["problem", "optimizer"]).ngroups
-    return [
-        Chart(
-            KIND.name,
-            KIND.title,
-            CAPTION,
-            f"Loss times t to the p against time for the {count} pairs that follow a power law.",
-            data,
-            partial(draw_compensated, tables, data),
+    optimizers = [label for label in tables.optimizers if label in set(data["optimizer"])]
+    parts = split_evenly(optimizers, MOST)
+    charts = []
+    for place, labels in enumerate(parts, start=1):
+        part = data[data["optimizer"].isin(labels)]
+        count = part.groupby(["problem", "optimizer"]).ngroups
+        charts.append(
+            Chart(
+                *name_part(KIND, place, len(parts)),
+                CAPTION,
+                f"Loss times t to the p against time for {count} pairs that follow a power law.",
+                part,
+                partial(draw_compensated, tables, part),
+            )
         )
-    ]
+    return charts
 
 
-KIND = Kind(
-    "compensated", "Does the power law hold?", CAPTION, "a pair that follows a power law", chart_compensated
-)
+KIND = Kind("compensated", "Does the power law hold?", CAPTION, "a pair that follows a power law", chart_compensated)

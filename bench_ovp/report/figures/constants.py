@@ -1,6 +1,7 @@
 """Constants and rates against a parameter of the problem, such as the number of students."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,14 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
 
-from ..chart import Chart, Kind
+from ..chart import Chart, Kind, name_part, split_evenly
 from ..labels import clip, shorten
-from ..style import WITH_POWERS, make_panels, place_legend, set_powers
+from ..style import WITH_POWERS, make_panels, place_legend, set_powers, set_title
 from ..sweeps import LEAST, find_sweeps
-from ..tables import Tables
+from ..tables import Tables, list_rows
 from .convergence import GUIDE
 from .slopes import spread
 
+MOST, MOST_LEGEND = 6, 6  # panels of one figure; lines whose trends are written
 COLUMNS = (
     *("parameter", "family", "law", "optimizer", "problem", "at", "value", "low", "high", "p", "source"),
     *("theory_value", "trend", "trend_error"),
@@ -32,7 +34,7 @@ CAPTION = (
 
 def tabulate_constants(tables: Tables) -> pd.DataFrame:
     """A row per sweep, law, optimizer and value of the parameter."""
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     following = tables.runs[tables.runs["law"] == "power"][["problem", "optimizer", "seed"]]
     usable = tables.traces[(tables.traces["time"] > 0) & (tables.traces["loss"] > 0)]
     ends = usable.groupby(["problem", "optimizer", "seed"], sort=False)[["time", "loss"]].last().reset_index()
@@ -50,7 +52,7 @@ def tabulate_constants(tables: Tables) -> pd.DataFrame:
                 own["theory_value"] = own["theory_value"].where(own["theory_law"] == law)
             if own["at"].nunique() >= LEAST and (own["at"] > 0).all() and (own["value"] > 0).all():
                 shared = {"parameter": sweep.parameter, "family": sweep.label}
-                found += own.assign(**shared, **fit_trend(own)).to_dict("records")
+                found += list_rows(own.assign(**shared, **fit_trend(own)))
     data = pd.DataFrame(found, columns=list(COLUMNS))
     return data.sort_values("law", ascending=False, kind="stable", ignore_index=True)  # power laws first
 
@@ -67,7 +69,9 @@ def read_constants(rows: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
     constants = (ends["loss"] * ends["time"] ** p).groupby(ends["problem"])
     there = {problem: spread(values.to_numpy()) for problem, values in constants}
     rows = rows[rows["problem"].isin(list(there))]
-    read = pd.DataFrame([there[problem] for problem in rows["problem"]], index=rows.index, columns=["value", "low", "high"])
+    read = pd.DataFrame(
+        [there[problem] for problem in rows["problem"]], index=rows.index, columns=["value", "low", "high"]
+    )
     return rows.assign(p=p, source="theory" if len(known) else "fitted", theory_value=np.nan, **read)
 
 
@@ -91,18 +95,19 @@ def draw_line(axes: Axes, line: pd.DataFrame, tables: Tables, parameter: str) ->
               linewidth=0.8, zorder=4)  # fmt: skip
     handle = look.handle()
     trend = f"{first['trend']:.2f}".replace("-", "−")
-    handle.set_label(f"{look.name}, {parameter} to the {trend}")
+    handle.set_label(f"{look.name}: {parameter} to the {trend}")
     return handle
 
 
 def draw_constants(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
-    """A panel for each sweep and law, with a legend of its own."""
+    """A panel for each sweep and law, with a legend of its own that has the trends, unless there are many lines."""
     groups = list(data.groupby(["family", "parameter", "law"], sort=False))
     short = shorten(list(dict.fromkeys(data["family"])))
     most = max(panel["optimizer"].nunique() for _, panel in groups)
-    figure, panels = make_panels(len(groups), width=width, height=1.9 + 0.15 * most, columns=2)
+    own = most <= MOST_LEGEND
+    figure, panels = make_panels(len(groups), width=width, height=1.9 + 0.15 * most * own, dense=not own)
     for axes, ((family, parameter, law), panel) in zip(panels, groups, strict=True):
-        handles = [draw_line(axes, line, tables, parameter) for _, line in panel.groupby("optimizer", sort=False)]
+        handles = [draw_line(axes, line, tables, str(parameter)) for _, line in panel.groupby("optimizer", sort=False)]
         if np.isfinite(panel["theory_value"]).any():
             handles.append(GUIDE)
         axes.set_xscale("log")
@@ -114,10 +119,15 @@ def draw_constants(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.set_ylim(panel["low"].min() / 1.6, panel["high"].max() * 1.6)
-        axes.set_title(clip(short[str(family)]))
+        set_title(axes, clip(short[str(family)]))
         axes.set_xlabel(str(parameter))
         axes.set_ylabel("constant C of C·t⁻ᵖ" if law == "power" else "rate c of e⁻ᶜᵗ", **WITH_POWERS)
-        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.0, -0.24), borderaxespad=0.0)
+        if own:
+            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.0, -0.24), borderaxespad=0.0)
+    if not own:
+        drawn = set(data["optimizer"])
+        shown = [look.handle() for label, look in tables.optimizers.items() if label in drawn]
+        place_legend(figure, shown + [GUIDE] * bool(np.isfinite(data["theory_value"]).any()))
     return figure
 
 
@@ -136,13 +146,19 @@ def chart_constants(tables: Tables) -> list[Chart]:
     data = tabulate_constants(tables)
     if data.empty:
         return []
-    lines = data.drop_duplicates(["family", "parameter", "law", "optimizer"])
-    told = "; ".join(
-        f"{'constant' if row.law == 'power' else 'rate'} of {row.family} under {row.optimizer}, "
-        f"{row.parameter} to the {row.trend:.2f}"
-        for row in lines.head(20).itertuples()
-    )
-    return [Chart(KIND.name, KIND.title, CAPTION, f"{told}.", data, partial(draw_constants, tables, data))]
+    panels = data[["family", "parameter", "law"]].drop_duplicates()
+    parts = split_evenly(list(panels.itertuples(index=False)), MOST)
+    charts = []
+    for place, wanted in enumerate(parts, start=1):
+        part = data.merge(pd.DataFrame(wanted))
+        told = "; ".join(
+            f"{'constant' if row.law == 'power' else 'rate'} of {row.family} under {row.optimizer}, "
+            f"{row.parameter} to the {row.trend:.2f}"
+            for row in part.drop_duplicates([*panels.columns, "optimizer"]).head(20).itertuples()
+        )
+        name, title = name_part(KIND, place, len(parts))
+        charts.append(Chart(name, title, CAPTION, f"{told}.", part, partial(draw_constants, tables, part)))
+    return charts
 
 
 KIND = Kind(

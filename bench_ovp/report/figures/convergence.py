@@ -18,6 +18,7 @@ from ..style import INK, WITH_POWERS, make_panels, place_legend, say_empty, set_
 from ..tables import Tables, list_rows
 
 GUIDE = Line2D([], [], color=INK, linestyle=(0, (5, 2.5)), linewidth=0.8, label="law by theory")
+MOST_LINES = 24  # problems in one figure; the .csv has all
 BESIDE = 12.0  # the factor by which it lies below what was measured
 CAPTION = (
     "Left: the loss on logarithmic axes, the median over the seeds with the band that holds 80 % of them; a "
@@ -115,7 +116,7 @@ def draw_logarithm(axes: Axes, bands: dict[str, pd.DataFrame], tables: Tables, r
 
 def draw_convergence(tables: Tables, optimizer: str, width: float) -> Figure:
     """Both panels for one optimizer."""
-    bands = {problem: tables.pair(problem, optimizer) for problem in tables.problems}
+    bands = {problem: tables.pair(problem, optimizer) for problem in list(tables.problems)[:MOST_LINES]}
     bands = {problem: band for problem, band in bands.items() if not band.empty}
     rows = tables.rows(optimizer)
     figure, (left, right) = make_panels(2, width=width, height=2.6)
@@ -137,6 +138,8 @@ def chart_convergence(tables: Tables) -> list[Chart]:
     """One chart for each optimizer."""
     charts: list[Chart] = []
     names: set[str] = set()
+    more = f" Drawn are the first {MOST_LINES} of {len(tables.problems)} problems."
+    more *= len(tables.problems) > MOST_LINES
     for optimizer, look in tables.optimizers.items():
         bands = tables.bands[tables.bands["optimizer"] == optimizer]
         if bands.empty:
@@ -152,7 +155,7 @@ def chart_convergence(tables: Tables) -> list[Chart]:
             Chart(
                 name,
                 f"{KIND.title} under {look.short}",
-                f"{laws} {'Read as the figure before.' if charts else CAPTION}".strip(),
+                f"{laws} {'Read as the figure before.' if charts else CAPTION}{more}".strip(),
                 f"Loss against time under {look.short}. {laws or 'No law was decided.'}",
                 bands,
                 partial(draw_convergence, tables, optimizer),

@@ -1,6 +1,6 @@
 """The critical-difference diagram: mean ranks over the problems, and which of them the problems cannot tell apart."""
 
-import textwrap
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from ...friedman import compare_ranks, critical_difference, group_ranks, rank_blocks
 from ..chart import Chart, Kind
 from ..standings import CLOCKS
-from ..style import INK, QUIET, is_narrow
-from ..tables import Tables
+from ..style import CHARACTER, INK, QUIET, wrap_name
+from ..tables import Tables, list_rows
 
 LEVEL = 0.05
 MOST = 24  # optimizers that are drawn, the best; all take part
@@ -27,7 +27,7 @@ CAPTION = (
     "ranking answers."
 )
 AXIS, BAR = 0.36, 0.09  # inches: how far down the axis is, and from one bar to the next
-STEP, LINE, CHARACTER = 0.16, 0.11, 0.06  # inches: from one name to the next, of a further line of it, of a letter
+STEP, LINE = 0.16, 0.11  # inches: from one name to the next, and of a further line of it
 
 
 def tabulate_differences(tables: Tables) -> pd.DataFrame:
@@ -55,11 +55,6 @@ def tabulate_differences(tables: Tables) -> pd.DataFrame:
     return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
-def wrap_name(name: str, most: int) -> str:
-    """A name in lines of about so many letters, broken where it has a dash or a space."""
-    return "\n".join(textwrap.wrap(name, most)) or name
-
-
 def measure_side(names: Sequence[str], width: float) -> float:
     """Inches beside the axis that the longest line of the names takes."""
     longest = max(len(line) for name in names for line in name.split("\n"))
@@ -76,10 +71,10 @@ def draw_diagram(axes: Axes, tables: Tables, rows: pd.DataFrame, count: int, wid
     axes.set_xlim(1 - side * unit, count + side * unit)
     axes.set_ylim(measure_height(rows, lines), 0)
     axes.plot([1, count], [AXIS, AXIS], color=INK, linewidth=0.8)
-    for tick in range(1, count + 1):
-        if count <= 12 or tick in (1, count) or tick % 5 == 0:
-            axes.plot([tick, tick], [AXIS - 0.04, AXIS], color=INK, linewidth=0.8)
-            axes.text(tick, AXIS - 0.05, str(tick), ha="center", va="bottom", fontsize=7)
+    step = max(1, math.ceil(0.17 * unit / width))  # a number takes that much
+    for tick in range(1, count + 1, step):
+        axes.plot([tick, tick], [AXIS - 0.04, AXIS], color=INK, linewidth=0.8)
+        axes.text(tick, AXIS - 0.05, str(tick), ha="center", va="bottom", fontsize=7)
     reach = min(difference, count - 1)
     axes.plot([1, 1 + reach], [0.1, 0.1], color=QUIET, linewidth=1.2, marker="|", markersize=4)
     more = "" if reach == difference else ", more than the axis"
@@ -109,8 +104,7 @@ def list_groups(rows: pd.DataFrame) -> list[tuple[int, int]]:
 
 def lay_names(tables: Tables, rows: pd.DataFrame, width: float) -> tuple[list[str], list[float]]:
     """The names as they are written, and how far below the bars each stands, in inches."""
-    most = 16 if is_narrow(width) else 34
-    names = [wrap_name(tables.optimizers[label].name, most) for label in rows["optimizer"]]
+    names = [wrap_name(tables.optimizers[label].name, 0.31 * width) for label in rows["optimizer"]]
     half = -(-len(names) // 2)
     depths = [0.0] * len(names)
     for side in (range(half), range(len(names) - 1, half - 1, -1)):  # the outermost first
@@ -150,7 +144,9 @@ def chart_differences(tables: Tables) -> list[Chart]:
     if data.empty:
         return []
     rows = data[data["clock"] == data["clock"].iloc[0]]
-    told = ", ".join(f"{tables.optimizers[row.optimizer].short} {row.rank:.2f}" for row in rows.head(MOST).itertuples())
+    told = ", ".join(
+        f"{tables.optimizers[row['optimizer']].short} {row['rank']:.2f}" for row in list_rows(rows.head(MOST))
+    )
     alt = f"Mean ranks: {told}; critical difference {rows['critical_difference'].iloc[0]:.2f}."
     caption = CAPTION + (f" Drawn are the best {MOST} of {len(rows)}." if len(rows) > MOST else "")
     return [Chart(KIND.name, KIND.title, caption, alt, data, partial(draw_differences, tables, data))]

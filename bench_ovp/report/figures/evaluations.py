@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..chart import Chart, Kind
-from ..style import QUIET, WITH_POWERS, is_narrow, place_legend, set_powers, write_power
+from ..chart import Chart, Kind, name_part, split_evenly
+from ..style import QUIET, WITH_POWERS, is_narrow, place_legend, set_powers, wrap_name, write_power
 from ..tables import TARGET, Tables
 
 CAPTION = (
@@ -17,6 +17,7 @@ CAPTION = (
     "where the run ended, and the true number, if there is one, lies to its right. Such pairs are shown, "
     "not dropped."
 )
+MOST = 12  # problems of one figure
 LANE = 0.066  # inches between two optimizers of one problem
 
 
@@ -42,7 +43,9 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, width: float) -> Figure
     targets = sorted(data["target"].unique(), reverse=True)
     problems = [problem for problem in tables.problems if problem in set(data["problem"])]
     optimizers = [optimizer for optimizer in tables.optimizers if optimizer in set(data["optimizer"])]
-    row = LANE * len(optimizers) + 0.08
+    lane = LANE if len(optimizers) <= 6 else max(0.03, 6 * LANE / len(optimizers))
+    names = [wrap_name(tables.problems[problem].name, 0.36 * width) for problem in problems]
+    row = max(lane * len(optimizers) + 0.08, *(0.12 * (1 + name.count("\n")) for name in names))
     panel = row * len(problems)
     rows = len(targets) if narrow else 1
     figure = Figure(figsize=(width, rows * (panel + 0.35) + 0.2), layout="constrained")
@@ -52,9 +55,9 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, width: float) -> Figure
         for y in range(0, len(problems), 2):
             axes.axhspan(y - 0.5, y + 0.5, color="#f6f6f6", linewidth=0, zorder=0)
         part = data[data["target"] == target]
-        for lane, optimizer in enumerate(optimizers):
+        for track, optimizer in enumerate(optimizers):
             look = tables.optimizers[optimizer]
-            shift = (lane - (len(optimizers) - 1) / 2) * LANE / row
+            shift = (track - (len(optimizers) - 1) / 2) * lane / row
             own = part[part["optimizer"] == optimizer]
             y = own["problem"].map({problem: place + shift for place, problem in enumerate(problems)})
             done = ~own["censored"].astype(bool)
@@ -64,7 +67,7 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, width: float) -> Figure
                       markerfacecolor="white", markeredgewidth=0.8)  # fmt: skip
         set_powers(axes, "x", most=6)
         axes.set_ylim(len(problems) - 0.5, -0.5)
-        axes.set_yticks(range(len(problems)), [tables.problems[problem].name for problem in problems])
+        axes.set_yticks(range(len(problems)), names, linespacing=0.95)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         exponent = np.log10(target)
@@ -85,18 +88,22 @@ def chart_evaluations(tables: Tables) -> list[Chart]:
     data = data[data["evaluations"] > 0]
     if data.empty:
         return []
-    reached = int((~data["censored"].astype(bool)).sum())
-    return [
-        Chart(
-            KIND.name,
-            KIND.title,
-            CAPTION,
-            f"Evaluations to reach {len(tables.targets)} targets; {reached} of {len(data)} pairs and "
-            f"targets were reached. The columns {TARGET}… of the ranking list the same numbers.",
-            data,
-            partial(draw_evaluations, tables, data),
+    parts = split_evenly([problem for problem in tables.problems if problem in set(data["problem"])], MOST)
+    charts = []
+    for place, problems in enumerate(parts, start=1):
+        part = data[data["problem"].isin(problems)]
+        reached = int((~part["censored"].astype(bool)).sum())
+        charts.append(
+            Chart(
+                *name_part(KIND, place, len(parts)),
+                CAPTION,
+                f"Evaluations to reach {len(tables.targets)} targets; {reached} of {len(part)} pairs and "
+                f"targets were reached. The columns {TARGET}… of the ranking list the same numbers.",
+                part,
+                partial(draw_evaluations, tables, part),
+            )
         )
-    ]
+    return charts
 
 
 KIND = Kind("evaluations", "What a loss costs", CAPTION, "evaluations to reach a loss", chart_evaluations)

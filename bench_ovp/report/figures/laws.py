@@ -10,14 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-from ..chart import Chart, Kind
-from ..labels import count_decimals, write_number
-from ..style import INK, QUIET, WITH_POWERS, is_narrow, place_legend
+from ..chart import Chart, Kind, name_part
+from ..labels import clip, count_decimals, write_number
+from ..style import INK, QUIET, WITH_POWERS, is_narrow, measure_panel, measure_row, place_legend, wrap_name
 from ..tables import Tables, list_rows
 
-LINE = 0.135  # inches per row
-MOST_LINES = 60  # of a panel; what is more goes to a figure of its own
-MOST_PARTS = 8
+LINE, BOLD = 0.135, 0.075  # inches: a row, and a letter of a heading
+MOST_LINES = 45  # of a panel; what is more goes to a figure of its own
 KINDS = {"power": "power laws: p of t⁻ᵖ", "exponential": "exponentials: c of e⁻ᶜᵗ"}
 CAPTION = (
     "Each dot is the law measured for one pair, the median over its seeds, with its 95 % interval; a "
@@ -27,34 +26,36 @@ CAPTION = (
 )
 
 
-def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, lines: int, narrow: bool) -> None:
-    """One line per pair under the name of its optimizer."""
+def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, lines: float, room: float) -> None:
+    """One line per pair under the name of its optimizer; names of problems in `room` inches."""
     low, high = choose_limits(rows, law)
-    place, ticks, names = 0, [], []
+    at, ticks, names = 0.0, [], []
     for optimizer, look in tables.optimizers.items():
         part = rows[rows["optimizer"] == optimizer]
         if part.empty:
             continue
-        axes.text(0, place, look.name, transform=axes.get_yaxis_transform(), ha="left", va="center",
+        letters = int((measure_panel(axes) - room) / BOLD)
+        axes.text(0, at, clip(look.short, letters), transform=axes.get_yaxis_transform(), ha="left", va="center",
                   fontsize=7, fontweight="bold", backgroundcolor="white").set_in_layout(False)  # fmt: skip
-        place += 1
+        at += 1
         for row in list_rows(part.sort_values("order")):
-            draw_row(axes, place, row, look.color, low, high)
-            ticks.append(place)
-            names.append(tables.problems[row["problem"]].name)
-            place += 1
+            names.append(wrap_name(tables.problems[row["problem"]].name, room))
+            half = (measure_row(names[-1]) - 1) / 2
+            ticks.append(at + half)
+            draw_row(axes, ticks[-1], row, look.color, low, high)
+            at += 1 + 2 * half
     axes.set_ylim(lines - 0.3, -0.7)
-    axes.set_yticks(ticks, names)
+    axes.set_yticks(ticks, names, linespacing=0.95)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     if law == "exponential":
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if narrow else (1, 2, 5), numticks=6))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=5))
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     axes.set_xlim(low, high)
     axes.set_title(KINDS[law], **WITH_POWERS)
 
@@ -74,7 +75,7 @@ def choose_limits(rows: pd.DataFrame, law: str) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def draw_row(axes: Axes, place: int, row: dict[str, Any], color: str, low: float, high: float) -> None:
+def draw_row(axes: Axes, place: float, row: dict[str, Any], color: str, low: float, high: float) -> None:
     """Interval, dot, theory's tick, and the numbers beside them."""
     value, bounds = row["value"], (row["low"], row["high"])
     theory = row["theory_value"] if row["theory_law"] == row["law"] else np.nan
@@ -104,8 +105,10 @@ def draw_laws(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """Exponents left, rates right; one above the other in a narrow figure."""
     kinds = [law for law in KINDS if (data["law"] == law).any()]
     parts = [data[data["law"] == law] for law in kinds]
-    counts = [len(part) + part["optimizer"].nunique() for part in parts]
     stacked = is_narrow(width)
+    room = (0.33 if stacked else 0.24) * width
+    rows = {problem: measure_row(wrap_name(tables.problems[problem].name, room)) for problem in data["problem"]}
+    counts = [part["problem"].map(rows).sum() + part["optimizer"].nunique() for part in parts]
     heights = [LINE * count + 0.1 for count in counts]
     height = (sum(heights) + 0.6 * len(kinds)) if stacked else max(heights) + 0.6
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -115,7 +118,7 @@ def draw_laws(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
         panels = figure.subplots(1, len(kinds), squeeze=False).ravel()
     for axes, law, part, count in zip(panels, kinds, parts, counts, strict=True):
         axes.spines[["top", "right"]].set_visible(False)
-        draw_forest(axes, tables, part, law, count if stacked else max(counts), stacked)
+        draw_forest(axes, tables, part, law, count if stacked else max(counts), room)
     measured = Line2D([], [], color=QUIET, marker="o", linewidth=1.8, markersize=3.2, label="measured, 95 % interval")
     theory = Line2D([], [], color=INK, marker="|", linestyle="", markersize=8, label="theory")
     place_legend(figure, [measured, theory])
@@ -146,12 +149,10 @@ def chart_laws(tables: Tables) -> list[Chart]:
     parts = split_rows(data.sort_values(["column", "order"], kind="stable", ignore_index=True))
     kept = ["problem", "optimizer", "law", "value", "low", "high", "share", "theory_law", "theory_value"]
     charts = []
-    for place, part in enumerate(parts[:MOST_PARTS], start=1):
-        counted = f", part {place} of {len(parts)}" if len(parts) > 1 else ""
+    for place, part in enumerate(parts, start=1):
         charts.append(
             Chart(
-                f"{KIND.name}-{place}" if place > 1 else KIND.name,
-                f"{KIND.title}{counted}",
+                *name_part(KIND, place, len(parts)),
                 CAPTION if place == 1 else "Read as the first part.",
                 f"Intervals of {(part['law'] == 'power').sum()} exponents and "
                 f"{(part['law'] == 'exponential').sum()} rates beside the values of theory; the table of the "

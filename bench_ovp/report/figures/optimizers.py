@@ -1,31 +1,34 @@
 """All optimizers on each problem, against what they spent."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from matplotlib.figure import Figure
 
-from ..chart import Chart, Kind
-from ..style import is_left, is_lowest, make_panels, place_legend
+from ..chart import Chart, Kind, name_part, split_evenly
+from ..style import is_left, is_lowest, make_panels, place_legend, set_title
 from ..tables import Tables
 from .convergence import draw_band, set_log_axes
 
+MOST, MOST_LINES = 12, 24  # panels of one figure, and optimizers in it; the .csv has all
 CAPTION = (
     "The loss against evaluations, which every method pays alike: one panel per problem, one line per "
     "optimizer, medians over the seeds with bands that hold 80 % of them. Lower and further left is better."
 )
 
 
-def draw_optimizers(tables: Tables, width: float) -> Figure:
-    """A panel for each problem that was recorded."""
-    bands = tables.bands[tables.bands["evaluations"] > 0]
-    problems = [problem for problem in tables.problems if problem in set(bands["problem"])]
+def draw_optimizers(tables: Tables, problems: Sequence[str], width: float) -> Figure:
+    """A panel for each problem."""
+    bands = tables.bands[(tables.bands["evaluations"] > 0) & tables.bands["problem"].isin(list(problems))]
     figure, panels = make_panels(len(problems), width=width, height=1.6, columns=4, sharex=True, sharey=True)
+    panels[0].set_autoscale_on(False)  # shared limits found anew for every line cost more than the lines
     for axes, problem in zip(panels, problems, strict=True):
-        for optimizer, look in tables.optimizers.items():
+        for optimizer, look in list(tables.optimizers.items())[:MOST_LINES]:
             band = bands[(bands["problem"] == problem) & (bands["optimizer"] == optimizer)]
             if not band.empty:
                 draw_band(axes, band, look, x="evaluations")
-        axes.set_title(tables.problems[problem].name)
+        set_title(axes, tables.problems[problem].name)
+    panels[0].set_autoscale_on(True)
     set_log_axes(panels[0])
     for axes in panels:
         if is_left(axes):
@@ -33,25 +36,26 @@ def draw_optimizers(tables: Tables, width: float) -> Figure:
         if is_lowest(axes):
             axes.set_xlabel("evaluations")
             axes.tick_params(labelbottom=True)
-    shown = [look.handle() for label, look in tables.optimizers.items() if label in set(bands["optimizer"])]
-    place_legend(figure, shown)
+    drawn = list(tables.optimizers.items())[:MOST_LINES]
+    place_legend(figure, [look.handle() for label, look in drawn if label in set(bands["optimizer"])])
     return figure
 
 
 def chart_optimizers(tables: Tables) -> list[Chart]:
-    """One chart with a panel for each problem."""
-    if not (tables.bands["evaluations"] > 0).any():
-        return []
+    """A chart with a panel for each problem, or several where they are many."""
+    recorded = set(tables.bands.loc[tables.bands["evaluations"] > 0, "problem"])
+    parts = split_evenly([problem for problem in tables.problems if problem in recorded], MOST)
     names = ", ".join(look.short for look in tables.optimizers.values())
+    more = f" Drawn are the first {MOST_LINES} of {len(tables.optimizers)}." * (len(tables.optimizers) > MOST_LINES)
     return [
         Chart(
-            KIND.name,
-            KIND.title,
-            CAPTION,
-            f"Loss against evaluations of {names or 'no optimizer'}, {len(tables.problems)} problems.",
-            tables.bands,
-            partial(draw_optimizers, tables),
+            *name_part(KIND, place, len(parts)),
+            f"{CAPTION}{more}",
+            f"Loss against evaluations of {names}, {len(problems)} problems.",
+            tables.bands[tables.bands["problem"].isin(problems)],
+            partial(draw_optimizers, tables, problems),
         )
+        for place, problems in enumerate(parts, start=1)
     ]
 
 

@@ -4,20 +4,21 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from ..chart import Chart, Kind
 from ..labels import count_decimals, write_law, write_number
-from ..style import INK, LAWS, brightness, draw_formula, place_legend
+from ..style import INK, LAWS, brightness, draw_formula, place_legend, wrap_name
 from ..tables import Tables, list_rows
 
 CAPTION = (
     "One tile per pair of problem (row) and optimizer (column). Colour is the law: the bluer, the faster. "
-    "The text is the law as measured, the median over the seeds; a second line gives the share of seeds "
-    "that follow it, where not all do. A question mark is a pair whose law could not be decided; an empty "
-    "place was not run."
+    "The text is the law as measured, the median over the seeds, or where there is little room only its exponent or "
+    "rate; a second line gives the share of seeds that follow it, where not all do. A question mark is a pair whose "
+    "law could not be decided; an empty place was not run."
 )
 
 WIDE = 0.6  # inches that a formula needs
@@ -39,21 +40,25 @@ def write_tile(row: dict[str, Any], room: float) -> str:
 def draw_overview(tables: Tables, width: float) -> Figure:
     """Tiles, with problems as rows and optimizers as columns."""
     problems, optimizers = list(tables.problems), list(tables.optimizers)
-    names = [tables.problems[problem].name for problem in problems]
-    room = (width - 0.055 * max(map(len, names)) - 0.1) / len(optimizers)
+    names = [wrap_name(tables.problems[problem].name, 0.36 * width) for problem in problems]
+    room = (width - 0.055 * max(len(line) for name in names for line in name.split("\n")) - 0.1) / len(optimizers)
     columns = [tables.optimizers[optimizer].name for optimizer in optimizers]
     broken = [name.replace("-", "-\n").replace(" ", "\n") for name in columns]
     upright = 0.06 * max(len(part) for name in broken for part in name.split("\n")) > room
-    columns = columns if upright else broken
-    head = max(0.05 * len(name) if upright else 0.12 * (1 + name.count("\n")) for name in columns)
-    figure = Figure(figsize=(width, 0.33 * len(problems) + head + 0.2), layout="constrained")
+    columns = [wrap_name(name, 1.5) if room > 0.3 else name for name in columns] if upright else broken
+    head = max(0.05 * max(map(len, name.split("\n"))) if upright else 0.12 * (1 + name.count("\n")) for name in columns)
+    figure = Figure(
+        figsize=(width, max(0.33, *(0.12 * (1 + name.count("\n")) for name in names)) * len(problems) + head + 0.2),
+        layout="constrained",
+    )
     axes = figure.subplots()
     seen = set()
+    tiles = []
     for row in list_rows(tables.ranking):
         x, y = optimizers.index(row["optimizer"]), problems.index(row["problem"])
         law = row["law"] if row["law"] in LAWS else "undecided"
         seen.add(law)
-        axes.add_patch(Rectangle((x + 0.02, y + 0.04), 0.96, 0.92, facecolor=LAWS[law], edgecolor="none"))
+        tiles.append(Rectangle((x + 0.02, y + 0.04), 0.96, 0.92, facecolor=LAWS[law]))
         dark = brightness(LAWS[law]) < 0.5
         if room > 0.22:
             shared = row["share"] < 1 and law != "undecided"
@@ -62,9 +67,14 @@ def draw_overview(tables: Tables, width: float) -> Figure:
             draw_formula(axes, x + 0.5, y + (0.36 if shared else 0.5), write_tile(row, room), size=size, **style)
             if shared:
                 axes.text(x + 0.5, y + 0.75, f"{row['share']:.0%}", fontsize=7, **style)
+        elif room > 0.1:  # across its tile there is no room, but along it
+            color = "white" if dark else INK
+            axes.text(x + 0.5, y + 0.5, write_tile(row, room)[:4], fontsize=5.5, rotation=90, ha="center", va="center",
+                      color=color)  # fmt: skip
+    axes.add_collection(PatchCollection(tiles, match_original=True, linewidths=0))
     axes.set_xlim(0, len(optimizers))
     axes.set_ylim(len(problems), 0)
-    axes.set_yticks(np.arange(len(problems)) + 0.5, names)
+    axes.set_yticks(np.arange(len(problems)) + 0.5, names, linespacing=0.95)
     axes.set_xticks(np.arange(len(optimizers)) + 0.5, columns, rotation=90 if upright else 0)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)

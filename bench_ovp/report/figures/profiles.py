@@ -1,6 +1,5 @@
-"""Profiles over a whole suite: the share of targets that are reached, within so many evaluations, and beside the best."""
+"""Profiles over a whole suite: the share of targets reached within so many evaluations, and beside the first."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..labels import enumerate_words
 from ..style import make_panels, place_legend, set_powers, write_target
 from ..tables import Tables
 
-MOST = 20  # optimizers that are drawn: those that reach most; the .csv has all
+MOST = 20  # optimizers that are drawn: those that solve most
 POINTS = 160  # of a line
 COLUMNS = ("panel", "optimizer", "at", "value", "low", "high", "tasks")
 CAPTION = (
@@ -31,7 +30,7 @@ FloatArray = NDArray[np.float64]
 def list_tasks(tables: Tables) -> pd.DataFrame:
     """A row per run and target: evaluations at the first record at or below it, inf where there is none."""
     keys = ["problem", "optimizer", "seed"]
-    frames = [pd.DataFrame(columns=[*keys, "target", "evaluations"])]
+    frames = [pd.DataFrame(columns=[*keys, "target", "evaluations"]).astype({"evaluations": float})]
     runs = tables.runs[keys].drop_duplicates()
     known = tables.traces[tables.traces["evaluations"] > 0]
     for target in tables.targets.values():
@@ -55,6 +54,9 @@ def tabulate_profiles(tables: Tables) -> pd.DataFrame:
     """A row per panel, optimizer and place on the axis."""
     tasks = list_tasks(tables)
     tasks["best"] = tasks.groupby(["problem", "seed", "target"])["evaluations"].transform("min")
+    shares = np.isfinite(tasks["evaluations"]).groupby(tasks["optimizer"], sort=False).mean()
+    best = shares.sort_values(ascending=False, kind="stable").index[:MOST]
+    tasks = tasks[tasks["optimizer"].isin(best)]
     solved = tasks[np.isfinite(tasks["best"])]
     frames = [pd.DataFrame(columns=list(COLUMNS))]
     if len(solved):
@@ -71,8 +73,9 @@ def tabulate_profiles(tables: Tables) -> pd.DataFrame:
     return pd.concat(frames[1:] or frames, ignore_index=True)[list(COLUMNS)]
 
 
-def draw_profiles(tables: Tables, data: pd.DataFrame, drawn: Sequence[str], width: float) -> Figure:
+def draw_profiles(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """Both panels."""
+    drawn = [label for label in tables.optimizers if label in set(data["optimizer"])]
     names = {"evaluations": "evaluations", "ratio": "evaluations, over those of the first"}
     kinds = [kind for kind in names if (data["panel"] == kind).any()]
     figure, panels = make_panels(len(kinds), width=width, height=2.3)
@@ -99,14 +102,12 @@ def chart_profiles(tables: Tables) -> list[Chart]:
     if data.empty:
         return []
     ends = data[data["panel"] == "evaluations"].groupby("optimizer", sort=False)["value"].max()
-    best = ends.sort_values(ascending=False, kind="stable").index[:MOST]
-    drawn = [optimizer for optimizer in tables.optimizers if optimizer in set(best)]
     caption = CAPTION.format(targets=enumerate_words([write_target(target) for target in tables.targets.values()]))
-    if len(ends) > MOST:
-        caption += f" Drawn are the {MOST} of {len(ends)} optimizers that solve most."
+    if len(tables.optimizers) > MOST:
+        caption += f" Drawn are the {MOST} of {len(tables.optimizers)} optimizers that solve most."
     told = ", ".join(f"{tables.optimizers[str(name)].short} {share:.0%}" for name, share in ends.items())
     alt = f"Shares of tasks solved at the end: {told}."
-    return [Chart(KIND.name, KIND.title, caption, alt, data, partial(draw_profiles, tables, data, drawn))]
+    return [Chart(KIND.name, KIND.title, caption, alt, data, partial(draw_profiles, tables, data))]
 
 
 KIND = Kind(

@@ -1,5 +1,6 @@
 """The ranking of a suite as a forest: mean ranks over the problems, with what the seeds leave open."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -11,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ..chart import Chart, Kind
 from ..standings import CLOCKS, average_ranks, bound_ranks
-from ..style import INK, QUIET, is_left, is_narrow, place_legend
-from ..tables import Tables
+from ..style import INK, QUIET, is_left, is_narrow, measure_row, place_legend, wrap_name
+from ..tables import Tables, list_rows
 
 LINE = 0.17  # inches per row
 MOST = 40  # optimizers that are drawn, the best; the .csv has all
@@ -26,11 +27,13 @@ CAPTION = (
 )
 
 
-def draw_clock(axes: Axes, tables: Tables, means: pd.DataFrame, single: pd.DataFrame) -> None:
+def draw_clock(axes: Axes, tables: Tables, means: pd.DataFrame, single: pd.DataFrame, names: Sequence[str]) -> None:
     """One line per optimizer, the best on top."""
-    for place, row in enumerate(means.itertuples()):
-        look = tables.optimizers[str(row.optimizer)]
-        own = single[single["optimizer"] == row.optimizer]
+    places = np.cumsum([0.0, *(measure_row(name) for name in names)])
+    places = (places[1:] + places[:-1]) / 2
+    for place, row in zip(places, list_rows(means), strict=True):
+        look = tables.optimizers[row["optimizer"]]
+        own = single[single["optimizer"] == row["optimizer"]]
         middles = ((own["low"] + own["high"]) / 2).to_numpy()
         # Beside each other where they are equal: how many there are is to be seen.
         shift = np.zeros(len(middles))
@@ -38,13 +41,13 @@ def draw_clock(axes: Axes, tables: Tables, means: pd.DataFrame, single: pd.DataF
             same = np.flatnonzero(middles == value)
             shift[same] = np.linspace(-0.3, 0.3, len(same)) if len(same) > 1 else 0.0
         axes.plot(middles, place + shift, "o", color=look.color, alpha=0.3, markersize=2.4, markeredgewidth=0)
-        axes.plot([row.low, row.high], [place, place], color=look.color, linewidth=1.8, alpha=0.6,
+        axes.plot([row["low"], row["high"]], [place, place], color=look.color, linewidth=1.8, alpha=0.6,
                   solid_capstyle="butt")  # fmt: skip
-        axes.plot(row.rank, place, **look.dots(), zorder=3)
-        axes.text(1.03, place, f"{row.rank:.1f}  [{row.low:.1f}, {row.high:.1f}]", va="center", fontsize=7,
+        axes.plot(row["rank"], place, **look.dots(), zorder=3)
+        axes.text(1.03, place, f"{row['rank']:.1f}  [{row['low']:.1f}, {row['high']:.1f}]", va="center", fontsize=7,
                   transform=axes.get_yaxis_transform(), color=QUIET)  # fmt: skip
-    axes.set_ylim(len(means) - 0.4, -0.6)
-    axes.set_yticks(range(len(means)), [tables.optimizers[label].name for label in means["optimizer"]])
+    axes.set_ylim(sum(measure_row(name) for name in names), 0)
+    axes.set_yticks(places, names, linespacing=0.95)
     axes.tick_params(labelleft=is_left(axes))  # the panels have one order, that of the first
     axes.set_xlim(0.7, single["entrants"].max() + 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
@@ -57,19 +60,22 @@ def draw_ranking(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """A panel for each clock; one above the other in a narrow figure."""
     bounds, means = data[data["problem"] != ""], data[data["problem"] == ""]
     clocks = [clock for clock in CLOCKS if clock in set(means["clock"])]
-    lines = min(MOST, means["optimizer"].nunique())
+    order = means.loc[means["clock"] == clocks[0], "optimizer"].head(MOST)
+    names = [wrap_name(tables.optimizers[label].name, 0.36 * width) for label in order]
+    height = LINE * sum(measure_row(name) for name in names)
     rows = len(clocks) if is_narrow(width) else 1
-    figure = Figure(figsize=(width, rows * (LINE * lines + 0.62)), layout="constrained")
+    figure = Figure(figsize=(width, rows * (height + 0.62)), layout="constrained")
     panels = figure.subplots(rows, len(clocks) // rows, squeeze=False).ravel()
     problems = bounds["problem"].nunique()
-    order = means.loc[means["clock"] == clocks[0], "optimizer"].head(MOST)
     for axes, clock in zip(panels, clocks, strict=True):
         own = means[means["clock"] == clock].set_index("optimizer", drop=False)
-        draw_clock(axes, tables, own.loc[order[order.isin(own.index)]], bounds[bounds["clock"] == clock])
+        draw_clock(axes, tables, own.reindex(order), bounds[bounds["clock"] == clock], names)
         axes.set_title(f"per {'unit of time' if clock == 'time' else 'evaluation'}")
         axes.set_xlabel("rank" if problems == 1 else f"mean rank over {problems} problems")
     handles = [
-        Line2D([], [], color=INK, marker="o", linewidth=1.8, markersize=3.8, label="mean, and what the seeds leave open"),
+        Line2D(
+            [], [], color=INK, marker="o", linewidth=1.8, markersize=3.8, label="mean, and what the seeds leave open"
+        ),
         Line2D([], [], color=INK, alpha=0.4, marker="o", linestyle="", markersize=2.4, label="one problem"),
     ]
     place_legend(figure, handles)
@@ -91,7 +97,9 @@ def chart_ranking(tables: Tables) -> list[Chart]:
     if data.empty:
         return []
     means = data[(data["problem"] == "") & (data["clock"] == "time")]
-    told = ", ".join(f"{tables.optimizers[row.optimizer].short} {row.rank:.1f}" for row in means.head(MOST).itertuples())
+    told = ", ".join(
+        f"{tables.optimizers[row['optimizer']].short} {row['rank']:.1f}" for row in list_rows(means.head(MOST))
+    )
     caption = CAPTION + (f" Drawn are the best {MOST}." if len(means) > MOST else "")
     alt = f"Mean ranks per unit of time: {told}."
     return [Chart(KIND.name, KIND.title, caption, alt, data, partial(draw_ranking, tables, data))]

@@ -6,21 +6,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from ..chart import Chart, Kind
+from ..chart import Chart, Kind, name_part, split_evenly
 from ..looks import assign_looks
-from ..style import QUIET, is_left, is_lowest, make_panels, place_legend, set_powers
+from ..style import QUIET, is_left, is_lowest, make_panels, place_legend, set_powers, set_title
 from ..sweeps import LEAST, find_sweeps
 from ..tables import Tables
 from .constants import choose_ticks
 
-MOST = 24  # problems that are drawn; the .csv has all
+MOST = 12  # panels of one figure
 COLUMNS = ("problem", "method", "optimizer", "lr", "value", "low", "high", "diverged", "runs")
 CAPTION = (
     "The loss at the end of the runs against the step size, all else equal, on logarithmic axes: the median over the "
     "seeds, with a band that holds 80 % of them. Lower is better, and a wide valley needs little tuning. A cross on "
-    "the upper edge is a step size with which half of the runs or more diverged, broke or never ended. Runs with "
+    "top is a step size with which half of the runs or more diverged, broke or never ended. Runs with "
     "a target or a floor end there, so that a valley may have a flat bottom."
 )
 BROKEN = ("diverged", "failed", "timeout")
@@ -47,12 +47,12 @@ def tabulate_sensitivity(tables: Tables) -> pd.DataFrame:
 
 def draw_sensitivity(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """A panel for each problem, a line for each method."""
-    problems = [label for label in tables.problems if label in set(data["problem"])][:MOST]
+    problems = [label for label in tables.problems if label in set(data["problem"])]
     looks = assign_looks(list(dict.fromkeys(data["method"])))
     figure, panels = make_panels(len(problems), width=width, height=1.65, columns=4, sharex=True, sharey=True)
     for axes, problem in zip(panels, problems, strict=True):
-        for method, line in data[data["problem"] == problem].groupby("method", sort=False):
-            look = looks[str(method)]
+        for method, look in looks.items():
+            line = data[(data["problem"] == problem) & (data["method"] == method)]
             ended = line[line["diverged"] < 0.5]
             finite = np.isfinite(ended["value"]) & (ended["value"] > 0)
             ended = ended[finite]
@@ -60,23 +60,24 @@ def draw_sensitivity(tables: Tables, data: pd.DataFrame, width: float) -> Figure
             axes.fill_between(ended["lr"], ended["low"], top, color=look.color, alpha=0.2, linewidth=0)
             axes.plot(ended["lr"], ended["value"], **look.line())
             lost = line[line["diverged"] >= 0.5]
-            axes.plot(lost["lr"], np.ones(len(lost)), "x", color=look.color, markersize=4, markeredgewidth=1.2,
+            height = 1.0 - 0.07 * list(looks).index(method)  # or one would hide the other
+            axes.plot(lost["lr"], np.full(len(lost), height), "x", color=look.color, markersize=4, markeredgewidth=1.2,
                       transform=axes.get_xaxis_transform(), clip_on=False)  # fmt: skip
-        axes.set_title(tables.problems[problem].name)
+        set_title(axes, tables.problems[problem].name)
     set_powers(panels[0], "y", most=6)
     panels[0].set_xscale("log")
     values = sorted(set(data["lr"]))
     for axes in panels:
         axes.xaxis.set_major_locator(FixedLocator(choose_ticks(values, 3)))
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         if is_left(axes):
             axes.set_ylabel("loss L at the end")
         if is_lowest(axes):
             axes.set_xlabel("step size lr")
             axes.tick_params(labelbottom=True)
-    lost = Line2D([], [], color=QUIET, marker="x", linestyle="", markersize=4, markeredgewidth=1.2, label="diverged")
-    place_legend(figure, [look.handle() for look in looks.values()] + [lost] * bool((data["diverged"] >= 0.5).any()))
+    cross = Line2D([], [], color=QUIET, marker="x", linestyle="", markersize=4, markeredgewidth=1.2, label="diverged")
+    place_legend(figure, [look.handle() for look in looks.values()] + [cross] * bool((data["diverged"] >= 0.5).any()))
     return figure
 
 
@@ -85,10 +86,14 @@ def chart_sensitivity(tables: Tables) -> list[Chart]:
     data = tabulate_sensitivity(tables)
     if data.empty:
         return []
-    methods, count = data["method"].nunique(), data["problem"].nunique()
-    caption = CAPTION + (f" Drawn are the first {MOST} of {count} problems." if count > MOST else "")
-    alt = f"Loss at the end against the step size: {methods} methods on {count} problems."
-    return [Chart(KIND.name, KIND.title, caption, alt, data, partial(draw_sensitivity, tables, data))]
+    parts = split_evenly([problem for problem in tables.problems if problem in set(data["problem"])], MOST)
+    charts = []
+    for place, problems in enumerate(parts, start=1):
+        part = data[data["problem"].isin(problems)]
+        alt = f"Loss at the end against the step size: {part['method'].nunique()} methods on {len(problems)} problems."
+        name, title = name_part(KIND, place, len(parts))
+        charts.append(Chart(name, title, CAPTION, alt, part, partial(draw_sensitivity, tables, part)))
+    return charts
 
 
 KIND = Kind(

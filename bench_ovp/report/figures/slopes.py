@@ -9,15 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from ..chart import Chart, Kind
+from ..chart import Chart, Kind, name_part, split_evenly
 from ..looks import Look
-from ..style import DOUBLE, INK, QUIET, make_panels, place_legend
+from ..style import DOUBLE, INK, QUIET, is_left, make_panels, place_legend, set_title
 from ..tables import Tables, list_rows
 from .convergence import GUIDE
 
 HALF = 0.1  # decades of t on either side of a slope
 REACH = 1.0  # decade of t that is drawn, and from which the line is drawn on
 PER_DECADE = 12
+MOST = 12  # panels of one figure
 COLUMNS = ("problem", "optimizer", "series", "time", "end_over_time", "value", "low", "high")
 CAPTION = (
     "The slope −d log L/d log t of the last decade, over a fifth of a decade each, against t_end/t: 1 is the end of "
@@ -57,7 +58,9 @@ def extrapolate(inverse: FloatArray, slope: FloatArray) -> tuple[float, float]:
 def tabulate_slopes(tables: Tables) -> pd.DataFrame:
     """A row per pair and time, with those of its limit, its law and theory behind them."""
     found: list[dict[str, object]] = []
+    order = {label: place for place, label in enumerate(tables.optimizers)}
     wanted = tables.ranking[tables.ranking["law"] == "power"]
+    wanted = wanted.sort_values("optimizer", key=lambda labels: labels.map(order), kind="stable")
     runs = tables.runs[tables.runs["law"] == "power"]
     following = set(zip(runs["problem"], runs["optimizer"], runs["seed"], strict=True))
     usable = tables.traces[(tables.traces["time"] > 0) & (tables.traces["loss"] > 0)]
@@ -141,9 +144,9 @@ def draw_slopes(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
         axes.set_ylim(*frame_slopes(panel))
         axes.xaxis.set_major_locator(FixedLocator([0, 1, 2, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(6))
-        axes.set_title(tables.optimizers[optimizer].name)
+        set_title(axes, tables.optimizers[optimizer].name)
         axes.set_xlabel("t_end / t    (0: t = ∞)")
-        axes.set_ylabel("slope −d log L/d log t")
+        axes.set_ylabel("slope −d log L/d log t" if is_left(axes) else "")
     shown = [look.handle() for label, look in tables.problems.items() if label in set(data["problem"])]
     place_legend(figure, shown + [GUIDE] * bool((data["series"] == "theory").any()))
     return figure
@@ -154,12 +157,19 @@ def chart_slopes(tables: Tables) -> list[Chart]:
     data = tabulate_slopes(tables)
     if data.empty:
         return []
-    limits = data[data["series"] == "limit"]["value"]
-    alt = (
-        f"Local slopes of {len(limits)} pairs over their last decade, drawn on to exponents from "
-        f"{limits.min():.3g} to {limits.max():.3g}."
-    )
-    return [Chart(KIND.name, KIND.title, CAPTION, alt, data, partial(draw_slopes, tables, data))]
+    parts = split_evenly(list(data["optimizer"].unique()), MOST)
+    charts = []
+    for place, labels in enumerate(parts, start=1):
+        part = data[data["optimizer"].isin(labels)]
+        limits = part[part["series"] == "limit"]["value"]
+        alt = (
+            f"Local slopes of {len(limits)} pairs over their last decade, drawn on to exponents from "
+            f"{limits.min():.3g} to {limits.max():.3g}."
+        )
+        charts.append(
+            Chart(*name_part(KIND, place, len(parts)), CAPTION, alt, part, partial(draw_slopes, tables, part))
+        )
+    return charts
 
 
 KIND = Kind(
