@@ -305,6 +305,7 @@ def test_the_report_of_a_half_finished_suite_is_marked_partial(invoke, tiny, tin
     assert len(runs(home)) == 6
     assert "partial" in (home / "report.html").read_text().lower()
     assert list((home / "figures").glob("*.svg"))
+    assert len(pd.read_csv(home / "figures" / "ranking.csv"))  # of n = 2, where two are left to be compared
     with Store(home, writable=False) as store:
         assert len(list(store.list_runs())) == 6  # it ran nothing
 

@@ -106,7 +106,7 @@ def test_shades_of_a_family_differ_for_every_eye(color):
     assert shade(color, 1) == [color]
 
 
-GRID = tuple(f"method-{k}[lr={r}]" for k in range(8) for r in range(5))
+GRID = tuple(f"method-{k}[lr={r}]" for k in range(6) for r in range(5))
 
 
 @pytest.mark.parametrize("labels", [PROBLEMS, tuple(OPTIMIZERS), GRID], ids=["problems", "optimizers", "a grid"])

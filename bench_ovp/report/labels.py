@@ -152,7 +152,7 @@ def raise_digits(text: str) -> str:
 
 
 def clip(text: str, length: int = 44) -> str:
-    """A label fit for a figure: printable, no longer than its place, and no mathtext. Its end says what it differs in."""
+    """A label fit for a figure: printable, no longer than its place, no mathtext; its end says what it differs in."""
     text = "".join(character if character.isprintable() else "·" for character in text)
     if len(text) > length:
         tail = 2 * length // 5

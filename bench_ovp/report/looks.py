@@ -25,7 +25,7 @@ PALETTE = (
 LIGHT, DARK = 0.79, 0.32  # OKLab's lightness of the ends of a family: both are told from white and from black
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*", "p", "h")
 SLIM = "XP*"  # drawn larger, or they would vanish in their white edges
-DASHES: tuple[Any, ...] = ("-", (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (5, 1.5)))
+DASHES: tuple[Any, ...] = ("-", (0, (1, 1)), (0, (3, 1, 1, 1)))
 SALT = 60617  # with it what is shipped has first choices that differ, so that no suite of it needs a second one
 
 # Björn Ottosson (2020), A perceptual color space for image processing.
@@ -93,8 +93,8 @@ def assign_looks(labels: Sequence[str]) -> dict[str, Look]:
     """A look for every label, by its name.
 
     A label without rivals has the first choice of its name, whatever else is in the suite. Labels of one name share
-    a hue, from light to dark in their order. Up to 40 labels differ in marker or dash, so that they are told apart
-    without colours; up to 400 in one of the three.
+    a hue, from light to dark in their order. Up to 30 labels differ in marker or dash, so that they are told apart
+    without colours; up to 300 in one of the three.
     """
     families = group_families(labels)
     hues = match([family.name for family in families], len(PALETTE))

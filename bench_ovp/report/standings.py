@@ -1,4 +1,4 @@
-"""The ranks of a suite with what is known of them: bounds from the pairs that were told apart, and means over problems."""
+"""The ranks of a suite and what is known of them: bounds from pairs that were told apart, and means over problems."""
 
 import numpy as np
 import pandas as pd

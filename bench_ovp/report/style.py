@@ -138,7 +138,7 @@ def measure_panel(axes: Axes) -> float:
 
 def set_title(axes: Axes, name: str, below: str = "") -> None:
     """The title of a panel, in lines that fit above it."""
-    room = measure_panel(axes) - 0.3
+    room = measure_panel(axes) - 0.5  # beside the labels of the vertical axis
     axes.set_title("\n".join(wrap_name(text, room) for text in (name, below) if text))
 
 

@@ -115,7 +115,7 @@ def draw_constants(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
         set_powers(axes, "y", most=6, plain=True)
-        if panel["high"].max() < 30 * panel["low"].min():  # there may be no power of ten in it
+        if panel["high"].max() < 100 * panel["low"].min():  # there may be no power of ten in it
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.set_ylim(panel["low"].min() / 1.6, panel["high"].max() * 1.6)

@@ -15,7 +15,7 @@ from ..labels import clip, count_decimals, write_number
 from ..style import INK, QUIET, WITH_POWERS, is_narrow, measure_panel, measure_row, place_legend, wrap_name
 from ..tables import Tables, list_rows
 
-LINE, BOLD = 0.135, 0.075  # inches: a row, and a letter of a heading
+LINE, BOLD = 0.135, 0.07  # inches: a row, and a letter of a heading
 MOST_LINES = 45  # of a panel; what is more goes to a figure of its own
 KINDS = {"power": "power laws: p of t⁻ᵖ", "exponential": "exponentials: c of e⁻ᶜᵗ"}
 CAPTION = (

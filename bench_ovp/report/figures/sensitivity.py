@@ -4,12 +4,13 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from ..chart import Chart, Kind, name_part, split_evenly
-from ..looks import assign_looks
+from ..looks import Look, assign_looks
 from ..style import QUIET, is_left, is_lowest, make_panels, place_legend, set_powers, set_title
 from ..sweeps import LEAST, find_sweeps
 from ..tables import Tables
@@ -20,8 +21,8 @@ COLUMNS = ("problem", "method", "optimizer", "lr", "value", "low", "high", "dive
 CAPTION = (
     "The loss at the end of the runs against the step size, all else equal, on logarithmic axes: the median over the "
     "seeds, with a band that holds 80 % of them. Lower is better, and a wide valley needs little tuning. A cross on "
-    "top is a step size with which half of the runs or more diverged, broke or never ended. Runs with "
-    "a target or a floor end there, so that a valley may have a flat bottom."
+    "top is a step size with which half of the runs or more diverged, broke or never ended; a triangle below "
+    "is a loss of exactly 0. Runs with a target or a floor end there, so that a valley may have a flat bottom."
 )
 BROKEN = ("diverged", "failed", "timeout")
 
@@ -45,24 +46,32 @@ def tabulate_sensitivity(tables: Tables) -> pd.DataFrame:
     return data.sort_values(["problem", "method", "lr"], kind="stable", ignore_index=True)[list(COLUMNS)]
 
 
+def draw_method(axes: Axes, line: pd.DataFrame, look: Look, place: int) -> None:
+    """One method: its losses, and on the edges what a logarithmic axis has no place for."""
+    ended = line[(line["diverged"] < 0.5) & np.isfinite(line["value"])]
+    seen = ended[ended["low"] > 0]
+    top = seen["high"].where(np.isfinite(seen["high"]), seen["value"])
+    axes.fill_between(seen["lr"], seen["low"], top, color=look.color, alpha=0.2, linewidth=0)
+    seen = ended[ended["value"] > 0]
+    axes.plot(seen["lr"], seen["value"], **look.line())
+    # One below the other, or one would hide the other.
+    for rows, height, marker in (
+        (line[line["diverged"] >= 0.5], 1.0 - 0.07 * place, "x"),
+        (ended[ended["value"] == 0], 0.04 + 0.07 * place, "v"),
+    ):
+        if not rows.empty:
+            axes.plot(rows["lr"], np.full(len(rows), height), marker, color=look.color, markersize=4,
+                      markeredgewidth=1.2, transform=axes.get_xaxis_transform(), clip_on=False)  # fmt: skip
+
+
 def draw_sensitivity(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """A panel for each problem, a line for each method."""
     problems = [label for label in tables.problems if label in set(data["problem"])]
     looks = assign_looks(list(dict.fromkeys(data["method"])))
     figure, panels = make_panels(len(problems), width=width, height=1.65, columns=4, sharex=True, sharey=True)
     for axes, problem in zip(panels, problems, strict=True):
-        for method, look in looks.items():
-            line = data[(data["problem"] == problem) & (data["method"] == method)]
-            ended = line[line["diverged"] < 0.5]
-            finite = np.isfinite(ended["value"]) & (ended["value"] > 0)
-            ended = ended[finite]
-            top = ended["high"].where(np.isfinite(ended["high"]), ended["value"])
-            axes.fill_between(ended["lr"], ended["low"], top, color=look.color, alpha=0.2, linewidth=0)
-            axes.plot(ended["lr"], ended["value"], **look.line())
-            lost = line[line["diverged"] >= 0.5]
-            height = 1.0 - 0.07 * list(looks).index(method)  # or one would hide the other
-            axes.plot(lost["lr"], np.full(len(lost), height), "x", color=look.color, markersize=4, markeredgewidth=1.2,
-                      transform=axes.get_xaxis_transform(), clip_on=False)  # fmt: skip
+        for place, (method, look) in enumerate(looks.items()):
+            draw_method(axes, data[(data["problem"] == problem) & (data["method"] == method)], look, place)
         set_title(axes, tables.problems[problem].name)
     set_powers(panels[0], "y", most=6)
     panels[0].set_xscale("log")
@@ -76,8 +85,13 @@ def draw_sensitivity(tables: Tables, data: pd.DataFrame, width: float) -> Figure
         if is_lowest(axes):
             axes.set_xlabel("step size lr")
             axes.tick_params(labelbottom=True)
-    cross = Line2D([], [], color=QUIET, marker="x", linestyle="", markersize=4, markeredgewidth=1.2, label="diverged")
-    place_legend(figure, [look.handle() for look in looks.values()] + [cross] * bool((data["diverged"] >= 0.5).any()))
+    edges = {"diverged": ("x", (data["diverged"] >= 0.5).any()), "exactly 0": ("v", (data["value"] == 0).any())}
+    shown = [look.handle() for look in looks.values()]
+    for name, (marker, there) in edges.items():
+        if there:
+            shown.append(Line2D([], [], color=QUIET, marker=marker, linestyle="", markersize=4, markeredgewidth=1.2,
+                                label=name))  # fmt: skip
+    place_legend(figure, shown)
     return figure
 
 

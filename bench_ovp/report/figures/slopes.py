@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..chart import Chart, Kind, name_part, split_evenly
 from ..looks import Look
-from ..style import DOUBLE, INK, QUIET, is_left, make_panels, place_legend, set_title
+from ..style import DOUBLE, INK, QUIET, is_left, make_panels, measure_panel, place_legend, set_title
 from ..tables import Tables, list_rows
 from .convergence import GUIDE
 
@@ -23,9 +23,9 @@ COLUMNS = ("problem", "optimizer", "series", "time", "end_over_time", "value", "
 CAPTION = (
     "The slope −d log L/d log t of the last decade, over a fifth of a decade each, against t_end/t: 1 is the end of "
     "the run, 0 is t = ∞. A law (t + a)^−p is a straight line here that meets 0 at p, so that a straight line is "
-    "fitted, dotted, and drawn on to 0. Lines are medians over the seeds that follow the power law, bands hold 80 % of them, the triangle "
-    "and its bar those of the extrapolation. Left of 0 stand the exponent of the law and its 95 % interval. Dashed "
-    "is theory."
+    "fitted, dotted, and drawn on to 0. Lines are medians over the seeds that follow the power law, bands hold 80 % "
+    "of them; the triangle and its bar are the same of the extrapolation. Left of 0 stand the exponent of the law and "
+    "its 95 % interval, which know of more than this line. Dashed is theory."
 )
 FloatArray = NDArray[np.float64]
 
@@ -142,7 +142,7 @@ def draw_slopes(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
             axes.axhline(power, color=INK, linestyle=GUIDE.get_linestyle(), linewidth=0.8, zorder=2.5)
         axes.set_xlim(-room - 0.4, 10.2)
         axes.set_ylim(*frame_slopes(panel))
-        axes.xaxis.set_major_locator(FixedLocator([0, 1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(FixedLocator([0, 1, 2, 5, 10] if measure_panel(axes) > 1.8 else [0, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(6))
         set_title(axes, tables.optimizers[optimizer].name)
         axes.set_xlabel("t_end / t    (0: t = ∞)")
