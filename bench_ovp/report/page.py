@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import shlex
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,9 @@ from markupsafe import Markup, escape
 
 from ..claims.verdicts import Row
 from ..ranking import write_places
-from .chart import Chart
+from .chart import Chart, compact
 from .claims import list_claims, write_value
+from .explorer import gather_traces
 from .figures.explanation import CAPTION, describe_chart, sketch
 from .findings import write_findings
 from .labels import count_decimals, write_law, write_number, write_theory
@@ -29,15 +32,23 @@ if TYPE_CHECKING:
 
 PROVENANCE = [*("suite_file", "started", "finished", "versions", "machine", "git", "missing")]
 PROVENANCE += ["sources", "plugins", "problems", "optimizers"]
-ROOM = 3.4e6  # bytes of SVG, 4.5 MB embedded; a larger suite does without the narrow figures
-MOST_SKETCHES = 60  # pairs whose reasons are drawn: each is 0.2 s and 30 kB
+ROOM = 6_000_000  # bytes of SVG; beyond it a figure is beside the page only
+MOST_ROWS = 2_000  # of a table on the page, about 1 MB; the .csv files have all
+MOST_REASONS = 500  # pairs whose law is accounted for on the page
+MOST_SKETCHES = 60  # of these, how many are drawn: each is 0.2 s and 10 kB
 CLOSE = 1e-3  # norms below it are told of
+Embedded = tuple[Chart, bytes | None, bytes | None]
 Drawn = list[tuple[Chart, bytes, bytes]]  # each with its SVG at double and at single column width
 
 
 def embed(svg: bytes) -> str:
     """An image as a data URI: as an image it runs no script and shares no ids with the page."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+
+
+def pack(svg: bytes) -> str:
+    """An image in a quarter of the bytes, for the page's script to unpack."""
+    return base64.b64encode(zlib.compress(svg, 9)).decode()
 
 
 def set_powers(text: str) -> Markup:
@@ -185,29 +196,43 @@ def render_page(
         "powers": set_powers,
         "count": write_count,
         "embed": embed,
+        "pack": pack,
         "show": show,
         "value": write_value,
     }
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    traces = gather_traces(tables)
+    script = Markup(environment.get_template("script.js.j2").render(traces=traces))  # noqa: S704  JSON is escaped there
+    room = ROOM
+    charts: list[Embedded] = []
+    for chart, *svgs in (*drawn, *beside):
+        wide, narrow = map(compact, svgs)
+        room -= len(wide)
+        charts.append((chart, wide, narrow) if room > 0 else (chart, None, None))
     provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
-    why = list_reasons(reasons, provenance["suite"])
-    size = sum(len(wide) + len(narrow) for _, wide, narrow in (*drawn, *beside)) + sum(
-        len(pair["svg"] or b"") for pair in why
-    )
+    why = list_reasons(reasons[:MOST_REASONS], provenance["suite"])
+    ranking, failures = list_ranking(tables), list_failures(tables)
     return environment.get_template("report.html.j2").render(
+        script=script,
+        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        traces=traces,
         tables=tables,
         provenance=provenance,
         findings=write_findings(tables),
-        charts=drawn,
+        charts=charts[: len(drawn)],
         claims=list_claims(claims),
-        beside=beside,
-        has_narrow=size < ROOM,
-        ranking=list_ranking(tables),
+        beside=charts[len(drawn) :],
+        ranking=ranking[:MOST_ROWS],
+        unranked=max(0, len(ranking) - MOST_ROWS),
         sources=[source for source in tables.ranking["theory_source"].unique() if source],
         targets=[name.removeprefix(TARGET) for name in tables.targets],
-        failures=list_failures(tables),
+        failures=failures[:MOST_ROWS],
+        unlisted=max(0, len(failures) - MOST_ROWS),
+        most_rows=MOST_ROWS,
         limits=list_limits(tables),
         laws=LAWS,
         why=why,
+        unexplained=max(0, len(reasons) - MOST_REASONS),
         anchors={(pair["problem"], pair["optimizer"]): pair["anchor"] for pair in why},
         evidence=HEADINGS,
         reading=CAPTION,
