@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import pickle
@@ -418,6 +420,28 @@ def test_labels_stay_text_in_the_page(text):
     page = Page(render_page(gather(*suite_called(text)), []))
     judge_page(text, page)
     assert page.tags == Page(render_page(gather(*suite_called("plain")), [])).tags
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_labels_stay_text_in_the_script_of_the_page(text):
+    """The traces are JSON that no label can end, in the one script that the page vouches for."""
+    page = render_page(gather(*suite_called(text)), [])
+    plain = render_page(gather(*suite_called("plain")), [])
+    [script] = re.findall(r"<script>(.*)</script>", page, re.DOTALL)
+    [data] = re.findall(r"^const TRACES = (.*);$", script, re.MULTILINE)
+    assert not set("<>&'\u2028\u2029") & set(data)
+    told = json.loads(data)
+    assert told["problems"][0]["label"] == f"p {text}"
+    assert told["optimizers"][0]["label"] == f"o {text}"
+    assert script.replace(data, "") == re.sub(
+        r"(?<=^const TRACES = ).*(?=;$)", "", plain_script(plain), flags=re.MULTILINE
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+
+
+def plain_script(page: str) -> str:
+    return page.rpartition("<script>")[2].partition("</script>")[0]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -44,7 +44,7 @@ function explore(home) {
   const status = make("p", { role: "status", class: "status" });
   const card = make("div", { class: "card plot" });
   const slider = make("input", { type: "range", min: 0, max: 1000, value: 500 });
-  const reading = make("output");
+  const reading = make("span", { class: "reading" });
   const table = make("table");
   home.append(choices, bar, status, card,
     make("label", { class: "slider" }, make("span", {}, "read at"), slider, reading),
@@ -116,12 +116,12 @@ function explore(home) {
 
   // At the slider, the nearest record of each run that has begun and not ended there.
   function tell() {
-    reading.value = "";
+    reading.textContent = "";
     if (!plot) return;
     const pixel = plot.left + (slider.value / 1000) * (plot.right - plot.left);
     plot.svg.querySelector(".cursor").setAttribute("d", `M${pixel.toFixed(1)} ${ABOVE}V${plot.bottom}`);
-    reading.value = `${nameClock()} = ${write(plot.x.find(pixel), DIGITS)}`;
-    slider.setAttribute("aria-valuetext", reading.value);
+    reading.textContent = `${nameClock()} = ${write(plot.x.find(pixel), DIGITS)}`;
+    slider.setAttribute("aria-valuetext", reading.textContent);
     for (const { runs, cell } of lines) {
       const values = runs.flatMap((run) => {
         const pixels = run.x.map(plot.x.place);

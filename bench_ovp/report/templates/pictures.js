@@ -23,11 +23,9 @@ for (const figure of document.querySelectorAll("figure[data-narrow]")) {
   link.addEventListener("click", () => (link.href = wide));
 }
 
-for (const card of document.querySelectorAll("[data-packed]")) {
-  card.closest("details").addEventListener("toggle", async () => {
-    const src = await unpackPicture(card.dataset.packed);
-    card.replaceChildren(make("img", { src, alt: card.dataset.alt }));
-  }, { once: true });
+for (const picture of document.querySelectorAll("img[data-packed]")) {
+  const draw = async () => (picture.src = await unpackPicture(picture.dataset.packed));
+  picture.closest("details").addEventListener("toggle", draw, { once: true });
 }
 
 // A link to what is folded unfolds it.
