@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from report_tables import OPTIMIZERS, PROBLEMS, make_suite
 
 from bench_ovp.report import explorer
-from bench_ovp.report.explorer import CLOCKS, UNIT, Pool, find_bounds, gather_traces, list_quantities, pack, thin
+from bench_ovp.report.explorer import (
+    CLOCKS,
+    UNIT,
+    Pool,
+    find_bounds,
+    gather_traces,
+    list_quantities,
+    pack,
+    sort_runs,
+    thin,
+)
 from bench_ovp.report.tables import gather
 
 DESCENT, FLOW, NESTEROV = "gradient-descent[lr=0.05]", "gradient-flow", "nesterov[lr=0.05]"
@@ -123,6 +133,19 @@ def test_an_empty_suite_has_nothing_to_explore():
     assert (told["pairs"], told["series"], told["told"]) == ([], [], [])
 
 
+def test_runs_come_in_the_order_of_the_suite_whatever_that_of_the_rows():
+    rng = np.random.default_rng(3)
+    frame = make_traces(4, 3, 5).sample(frac=1.0, random_state=rng)
+    runs = sort_runs(frame, ["p3", "p1", "p0", "p2"], ["o"])
+    assert runs.problems.tolist() == np.repeat(np.arange(4), 3).tolist()
+    assert runs.seeds.tolist() == [0, 1, 2] * 4
+    for problem, seed, rows in zip(runs.problems, runs.seeds, runs.rows, strict=True):
+        own = frame.iloc[rows]
+        assert set(own["problem"]) == {["p3", "p1", "p0", "p2"][problem]}
+        assert set(own["seed"]) == {seed}
+        assert len(own) == 5
+
+
 # Bounds
 
 
@@ -137,28 +160,33 @@ def make_traces(pairs, seeds, points=100):
     )
 
 
+def bound(traces, quantities):
+    return find_bounds(sort_runs(traces, traces["problem"].cat.categories, ["o"]), quantities)
+
+
 @pytest.mark.parametrize(("pairs", "seeds"), [(1, 1), (2, 5), (40, 100), (1500, 3), (9000, 1)])
 def test_the_page_holds_no_more_than_its_room(pairs, seeds):
     traces = make_traces(pairs, seeds, points=40)
-    bounds = find_bounds(traces, ["loss", "a", "b"])
-    assert len(bounds.pairs) * len(bounds.seeds) * min(bounds.points, 40) <= explorer.LOSSES
-    assert len(bounds.pairs) * bounds.few * min(bounds.points, 40) * 2 <= explorer.OTHERS
-    assert len(bounds.pairs) == min(pairs, explorer.LOSSES // explorer.FEWEST)
+    bounds = bound(traces, ["loss", "a", "b"])
+    kept = traces[["problem", "seed"]].iloc[40 * bounds.kept]  # runs are in order
+    shown, held, few = kept["problem"].nunique(), kept["seed"].nunique(), len(bounds.seeds)
+    assert len(kept) == shown * held
+    assert shown * held * min(bounds.points, 40) <= explorer.LOSSES
+    assert shown * few * min(bounds.points, 40) * 2 <= explorer.OTHERS
+    assert shown == min(pairs, explorer.LOSSES // explorer.FEWEST)
     # It is as full as it can be: one seed more of each pair has no room.
-    more = len(bounds.pairs) * (len(bounds.seeds) + 1) * min(bounds.points, 40)
-    assert len(bounds.seeds) == seeds or more > explorer.LOSSES
-    left_out = len(bounds.pairs) < pairs or bounds.few < seeds
-    assert bool(bounds.told) == left_out
+    assert held == seeds or shown * (held + 1) * min(bounds.points, 40) > explorer.LOSSES
+    assert bool(bounds.told) == (shown < pairs or few < seeds)
 
 
 def test_what_is_left_out_is_said(monkeypatch):
     monkeypatch.setattr(explorer, "LOSSES", 1000)
     monkeypatch.setattr(explorer, "OTHERS", 800)
-    assert find_bounds(make_traces(2, 10, 100), ["loss", "a", "b"]).told == [
+    assert bound(make_traces(2, 10, 100), ["loss", "a", "b"]).told == [
         "Of 10 seeds the first 5 are here.",
         "Beside the loss, quantities are here for the first 2 of the seeds.",
     ]
-    assert find_bounds(make_traces(50, 1, 100), ["loss", "a"]).told == [
+    assert bound(make_traces(50, 1, 100), ["loss", "a"]).told == [
         "9 pairs have no room on this page.",
         "Beside the loss, quantities are here for none of the seeds.",
     ]

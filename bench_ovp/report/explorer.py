@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from .style import DASHES, Look
 from .tables import Tables, list_rows
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 CLOCKS = ("time", "iteration", "evaluations")
 QUANTITIES = {"loss": "loss L", "grad_norm": "gradient norm ‖∇L‖"}  # by name in words; others as they are called
 KNOWN = {"problem", "optimizer", "seed", "how", "loss_rtol", *CLOCKS}
@@ -60,34 +61,58 @@ class Pool:
         return self._places[key]
 
 
-class Bounds(NamedTuple):
-    """What of a suite the page holds: pairs and seeds in their order, from the first on."""
+class Runs(NamedTuple):
+    """The runs that left a trace; problems and optimizers by their place in the suite."""
 
-    pairs: list[tuple[str, str]]
+    problems: IntArray
+    optimizers: IntArray
+    seeds: IntArray
+    rows: list[IntArray]  # of the table of traces
+
+
+def sort_runs(traces: pd.DataFrame, problems: Iterable[str], optimizers: Iterable[str]) -> Runs:
+    """The runs of a table, in the order of the suite; without a loop over its rows, of which there may be millions."""
+    keys: list[IntArray] = []
+    for column, labels in (("problem", problems), ("optimizer", optimizers)):
+        codes, found = pd.factorize(traces[column])
+        places = {label: place for place, label in enumerate(labels)}
+        keys.append(np.array([places[label] for label in found], np.int64)[codes])
+    keys.append(traces["seed"].to_numpy(np.int64))
+    order = np.lexsort(keys[::-1])
+    problem, optimizer, seed = (key[order] for key in keys)
+    new = (np.diff(problem) != 0) | (np.diff(optimizer) != 0) | (np.diff(seed) != 0)
+    starts = np.flatnonzero(np.append(True, new)) if len(order) else np.arange(0)
+    return Runs(problem[starts], optimizer[starts], seed[starts], np.split(order, starts[1:]))
+
+
+class Bounds(NamedTuple):
+    """What of a suite the page holds."""
+
+    kept: IntArray  # runs
     points: int  # of a trace, at most
-    seeds: FloatArray  # those whose loss is here
-    few: int  # of them, those of which everything is
+    seeds: IntArray  # those of which everything is here, and not only the loss
     told: list[str]  # what is left out, in sentences
 
 
-def find_bounds(traces: pd.DataFrame, quantities: Sequence[str]) -> Bounds:
+def find_bounds(runs: Runs, quantities: Sequence[str]) -> Bounds:
     """As many seeds of every pair as fit into the room for losses; of these, as many as fit with all quantities."""
-    runs = traces[["problem", "optimizer", "seed"]].drop_duplicates()
-    every = list(runs[["problem", "optimizer"]].drop_duplicates().itertuples(index=False, name=None))
-    pairs = every[: LOSSES // FEWEST]
-    points = min(POINTS, LOSSES // max(1, len(pairs)))
-    numbers = max(1, len(pairs) * min(points, len(traces) // max(1, len(runs))))  # of one quantity and seed
-    seeds = np.unique(runs["seed"])
-    kept = seeds[: max(1, LOSSES // numbers)]
-    few = min(len(kept), OTHERS // (numbers * max(1, len(quantities) - 1)))
+    pairs = np.append(0, np.cumsum((np.diff(runs.problems) != 0) | (np.diff(runs.optimizers) != 0)))[: len(runs.seeds)]
+    every = len(np.unique(pairs))
+    shown = min(every, LOSSES // FEWEST)
+    points = min(POINTS, LOSSES // max(1, shown))
+    typical = sum(map(len, runs.rows)) // max(1, len(runs.rows))
+    numbers = max(1, shown * min(points, typical))  # of one quantity and seed
+    seeds = np.unique(runs.seeds)
+    held = seeds[: max(1, LOSSES // numbers)]
+    few = min(len(held), OTHERS // (numbers * max(1, len(quantities) - 1)))
     told = []
-    if len(pairs) < len(every):
-        told.append(f"{len(every) - len(pairs):,} pairs have no room on this page.")
-    if len(kept) < len(seeds):
-        told.append(f"Of {len(seeds):,} seeds the first {len(kept):,} are here.")
-    if few < len(kept) and len(quantities) > 1:
+    if shown < every:
+        told.append(f"{every - shown:,} pairs have no room on this page.")
+    if len(held) < len(seeds):
+        told.append(f"Of {len(seeds):,} seeds the first {len(held):,} are here.")
+    if few < len(held) and len(quantities) > 1:
         told.append(f"Beside the loss, quantities are here for {f'the first {few:,}' if few else 'none'} of the seeds.")
-    return Bounds(pairs, points, kept, few, told)
+    return Bounds(np.flatnonzero((pairs < shown) & np.isin(runs.seeds, held)), points, held[:few], told)
 
 
 def gather_traces(tables: Tables) -> dict[str, Any]:
@@ -100,38 +125,49 @@ def gather_traces(tables: Tables) -> dict[str, Any]:
         series: as `pack` writes them. chosen: what is drawn first. told: what is left out.
     """
     quantities = list_quantities(tables.traces)
-    bounds = find_bounds(tables.traces, quantities)
-    traces = tables.traces[tables.traces["seed"].isin(bounds.seeds)]
-    groups = dict(list(traces.groupby(["problem", "optimizer"], sort=False)))
+    runs = sort_runs(tables.traces, tables.problems, tables.optimizers)
+    bounds = find_bounds(runs, quantities)
+    labels = list(tables.problems), list(tables.optimizers)
     ranking = {(row["problem"], row["optimizer"]): row for row in list_rows(tables.ranking)}
-    places = [{label: place for place, label in enumerate(looks)} for looks in (tables.problems, tables.optimizers)]
     pool = Pool()
-    pairs = []
-    for problem, optimizer in bounds.pairs:
-        runs = []
-        for _, run in groups.get((problem, optimizer), traces.iloc[:0]).groupby("seed"):
-            seed = int(run["seed"].iloc[0])
-            names = [*CLOCKS, *(quantities if seed in bounds.seeds[: bounds.few] else quantities[:1])]
-            kept = run.iloc[thin(len(run), bounds.points)]
-            runs.append([seed, *(pool.put(kept[name].to_numpy(float, na_value=np.nan)) for name in names)])
-        pair = {"problem": places[0][problem], "optimizer": places[1][optimizer], "runs": runs}
-        pairs.append(pair | tell_laws(ranking.get((problem, optimizer))))
+    pairs: dict[tuple[int, int], dict[str, Any]] = {}
+    for place, numbers in take_columns(tables.traces, [*CLOCKS, *quantities], runs, bounds):
+        problem, optimizer, seed = (int(of[place]) for of in (runs.problems, runs.optimizers, runs.seeds))
+        if (problem, optimizer) not in pairs:
+            row = ranking.get((labels[0][problem], labels[1][optimizer]))
+            pairs[problem, optimizer] = {"problem": problem, "optimizer": optimizer, "runs": []} | tell_laws(row)
+        held = numbers if seed in bounds.seeds else numbers[: len(CLOCKS) + 1]
+        pairs[problem, optimizer]["runs"].append([seed, *map(pool.put, held)])
     return {
         "problems": [describe(label, look) for label, look in tables.problems.items()],
         "optimizers": [
             describe(label, look) | {"clock": tables.clock(label)} for label, look in tables.optimizers.items()
         ],
-        "quantities": [(name, QUANTITIES.get(name, name)) for name in (quantities if bounds.few else quantities[:1])],
+        "quantities": [
+            (name, QUANTITIES.get(name, name)) for name in (quantities if len(bounds.seeds) else quantities[:1])
+        ],
         "columns": [*CLOCKS, *quantities],
         "unit": UNIT,
         "series": pool.series,
-        "pairs": pairs,
-        "chosen": choose(tables, places),
+        "pairs": list(pairs.values()),
+        "chosen": choose(tables),
         "told": bounds.told,
     }
 
 
-def thin(count: int, most: int) -> NDArray[np.int64]:
+def take_columns(
+    traces: pd.DataFrame, names: Sequence[str], runs: Runs, bounds: Bounds
+) -> Iterator[tuple[int, FloatArray]]:
+    """Each run that is kept, and its columns, (names, points)."""
+    rows = [runs.rows[place][thin(len(runs.rows[place]), bounds.points)] for place in bounds.kept]
+    if not rows:
+        return
+    numbers = traces[list(names)].iloc[np.concatenate(rows)].to_numpy(float, na_value=np.nan)
+    parts = np.split(numbers.T, np.cumsum([len(each) for each in rows])[:-1], axis=1)
+    yield from zip(bounds.kept.tolist(), parts, strict=True)
+
+
+def thin(count: int, most: int) -> IntArray:
     """At most `most` of `count` places, evenly, the first and the last among them."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
@@ -163,10 +199,11 @@ def tell_laws(row: dict[str, Any] | None) -> dict[str, Any]:
     return told
 
 
-def choose(tables: Tables, places: Sequence[dict[str, int]]) -> dict[str, list[int]]:
-    """What is drawn first: the contrast, if there is one; else all optimizers on the first problem."""
+def choose(tables: Tables) -> dict[str, list[int]]:
+    """What is drawn first, by place: the contrast, if there is one; else all optimizers on the first problem."""
     contrast = choose_contrast(tables)
-    if contrast:
-        problems = [places[0][label] for label in (contrast.exponential, *contrast.powers)]
-        return {"problems": problems, "optimizers": [places[1][contrast.optimizer]]}
-    return {"problems": [0], "optimizers": list(range(len(tables.optimizers)))}
+    if contrast is None:
+        return {"problems": [0], "optimizers": list(range(len(tables.optimizers)))}
+    problems = list(tables.problems)
+    shown = [problems.index(label) for label in (contrast.exponential, *contrast.powers)]
+    return {"problems": shown, "optimizers": [list(tables.optimizers).index(contrast.optimizer)]}
