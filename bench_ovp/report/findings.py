@@ -19,6 +19,8 @@ from .labels import (
 )
 from .tables import DECIDED, FAILURES, Tables, list_rows
 
+MOST_SENTENCES = 12  # of one kind
+
 
 class Contrast(NamedTuple):
     """One optimizer, a problem that it solves exponentially, and a family on which it obeys a power law."""
@@ -67,7 +69,10 @@ def write_findings(tables: Tables) -> list[str]:
         sentences += [write_contrast(tables, contrast), write_cost(tables, contrast)]
         sentences += write_others(tables, contrast)
     else:
-        sentences += [told for optimizer in tables.optimizers if (told := write_laws(tables, optimizer))]
+        every = [told for optimizer in tables.optimizers if (told := write_laws(tables, optimizer))]
+        sentences += every[:MOST_SENTENCES]
+        if len(every) > MOST_SENTENCES:
+            sentences.append(f"The ranking has the laws of {len(every) - MOST_SENTENCES} more optimizers.")
     return [*sentences, *write_agreement(tables), *write_rest(tables)]
 
 
@@ -143,7 +148,7 @@ def write_others(tables: Tables, contrast: Contrast) -> list[str]:
             bound.append(f"{look.short}{partly} ({measure(slow, runs=False)}{aside})")
         elif (rows["law"] == "undecided").all():
             unknown.append(look.short)
-    told = [f"Of the other optimizers, {'; '.join(escaped)}."] if escaped else []
+    told = [f"Of the other optimizers, {list_some(escaped)}."] if escaped else []
     if bound:
         told.append(
             f"{'Still bound' if escaped else 'The other optimizers are bound'} by it: {enumerate_words(bound)}."
@@ -201,16 +206,18 @@ def name_pair(tables: Tables, problem: str, optimizer: str) -> str:
 
 
 def write_rest(tables: Tables) -> list[str]:
-    """What is undecided, and how many runs did not end well."""
+    """What stalls, grows or is undecided, and how many runs did not end well."""
     told = []
-    undecided = tables.ranking[tables.ranking["law"] == "undecided"]
-    if len(undecided):
-        where = []
-        for optimizer, rows in undecided.groupby("optimizer", sort=False):
-            problems = name_together(list(rows["problem"]), name_all(tables))
-            where.append(f"{problems} under {tables.optimizers[str(optimizer)].short}")
-        named = f": {list_some(where)}" if len(undecided) < len(tables.ranking) else ""
-        told.append(f"The law of {count_pairs(len(undecided))} is undecided{named}.")
+    for law, sentence in REST.items():
+        count = int((tables.ranking["law"] == law).sum())
+        if count:
+            where = []
+            for optimizer, look in tables.optimizers.items():
+                rows = tables.rows(optimizer)
+                if problems := list(rows.index[rows["law"] == law]):
+                    where.append(f"{name_together(problems, name_all(tables))} under {look.short}")
+            named = f": {list_some(where)}" if count < len(tables.ranking) else ""
+            told.append(f"{sentence.format(count_pairs(count))}{named}.")
     statuses = tables.runs["status"]
     counts = [f"{(statuses == status).sum()} {WORDS[status]}" for status in FAILURES if (statuses == status).any()]
     if counts:
@@ -225,4 +232,9 @@ def list_some(words: Sequence[str], most: int = 6) -> str:
     return f"{'; '.join(words[:most])} and {len(words) - most} more"
 
 
+REST = {
+    "stalled": "The loss of {} no longer falls",
+    "diverged": "The loss of {} grows",
+    "undecided": "The law of {} is undecided",
+}
 WORDS = {"failed": "failed", "timeout": "timed out", "degenerate": "degenerated", "diverged": "diverged"}

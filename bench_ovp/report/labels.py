@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+MOST_WORDS = 12  # that a sentence enumerates
+
 
 class Label(NamedTuple):
     """A label taken apart: what it names, and the parameters in its brackets."""
@@ -64,9 +66,18 @@ def shorten(texts: Sequence[str]) -> dict[str, str]:
     return {text: name if names.count(name) == 1 else text for text, name in short.items()}
 
 
-def enumerate_words(words: Sequence[str]) -> str:
-    """`a`; `a and b`; `a, b and c`."""
+def enumerate_words(words: Sequence[str], most: int = MOST_WORDS) -> str:
+    """`a`; `a and b`; `a, b and c`; beyond `most` of them `a, b and 7 more`."""
+    if len(words) > most:
+        words = [*words[: most - 1], f"{len(words) - most + 1} more"]
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def list_values(values: Sequence[str], most: int = MOST_WORDS) -> str:
+    """`2, 5, 10`; beyond `most` of them the first, the last and their number: `2, 3, 4, …, 99 (98 values)`."""
+    if len(values) <= most:
+        return ", ".join(values)
+    return f"{', '.join(values[:3])}, …, {values[-1]} ({len(values)} values)"
 
 
 def name_together(texts: Sequence[str], short: dict[str, str]) -> str:
@@ -75,8 +86,8 @@ def name_together(texts: Sequence[str], short: dict[str, str]) -> str:
     for family in group_families(texts):
         if len(family.members) > 1 and len(family.varying) == 1:
             key = family.varying[0]
-            values = ", ".join(member.parameters.get(key, "default") for member in family.members)
-            phrases.append(f"{family.name} with {key} = {values}")
+            values = [member.parameters.get(key, "default") for member in family.members]
+            phrases.append(f"{family.name} with {key} = {list_values(values)}")
         else:
             phrases += [short[member.text] for member in family.members]
     return enumerate_words(phrases)
