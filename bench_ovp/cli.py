@@ -332,9 +332,12 @@ def check(target: str, parameters: tuple[str, ...], limit: float, plugins: tuple
 
 def _check_suite(file: Path, plugins: tuple[Path, ...]) -> None:
     from .suite_run import plan_suite, read_registry
+    from .tuning import list_trials
 
-    read, cells = plan_suite(file, read_registry(file, plugins))
-    click.echo(f"{file}: {len(cells)} cells of {len(read.seeds)} seeds; nothing is wrong with it")
+    read, entries = plan_suite(file, read_registry(file, plugins))
+    trials = list_trials(entries)
+    tried = f", after {len(trials)} cells of candidates on {len(trials[0].seeds)} others" if trials else ""
+    click.echo(f"{file}: {len(entries)} cells of {len(read.seeds)} seeds{tried}; nothing is wrong with it")
 
 
 def _check_conformance(name: str, parameters: tuple[str, ...], limit: float, plugins: tuple[Path, ...]) -> bool:
@@ -428,6 +431,7 @@ def _describe_finished(finished: Finished) -> str:
 
     lines = [ranking_table(finished.ranking)]
     lines += finished.damaged
+    lines += finished.warnings
     if finished.missing:
         lines.append(f"partial: {len(finished.missing)} cells are not finished, such as {finished.missing[0]}")
     if finished.unsound:

@@ -164,7 +164,7 @@ class Work:
         """Keep beside the runs what their key stands for."""
         sides = (
             self._keep(cell.problem_label, lambda: define_problem(problem)),
-            self._keep(cell.optimizer_label, lambda: define_optimizer(optimizer)),
+            self._keep(f"{cell.optimizer_label} {cell.optimizer}", lambda: define_optimizer(optimizer)),
             self._keep("", describe_host),
         )
         self._store.define(cell.key, {"label": cell.label, "sides": sides, "per_decade": cell.per_decade})

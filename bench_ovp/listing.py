@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -18,7 +18,9 @@ from .ranking import write_places
 from .registry import Plugin, Registry, assemble, find_files
 
 if TYPE_CHECKING:
+    from .plan import Cell, Choice
     from .reasons import Reasons
+    from .tuning import Tuned
 
 
 def list_all(what: str | None, plugins: Sequence[Path] = ()) -> str:
@@ -59,30 +61,45 @@ def describe_plan(
 ) -> str:
     """The cells of a suite, what is stored of each, and how long the rest may take."""
     from .store import FILE, Store
-    from .suite_run import choose, plan_suite, read_registry
+    from .suite_run import choose, plan_suite, read_registry, recall_tuned
     from .work import estimate_seconds
 
     registry = read_registry(file, plugins)
-    suite, cells = plan_suite(file, registry, seeds)
-    cells = choose(cells, only)
+    suite, entries = plan_suite(file, registry, seeds)
+    entries = choose(entries, only)
     folder = results / suite.name
-    stored: dict[str, int] = {}
+    plan = [one for entry in entries for one in _plan_entry(entry, {})]
+    stored: dict[int, int] = {}
     if (folder / FILE).is_file():
         with Store(folder, writable=False) as store:
-            stored = {cell.label: len(store.finished(cell)) for cell in cells}
+            tuned = recall_tuned(entries, store)
+            plan = [one for entry in entries for one in _plan_entry(entry, tuned)]
+            stored = {id(cell): len(store.finished(cell)) for _, group in plan for cell in group}
     rows, total, unknown = [], 0.0, 0
-    for cell in cells:
-        have, all_runs = stored.get(cell.label, 0), len(cell.seeds)
+    for line, group in plan:
+        have, all_runs = sum(stored.get(id(cell), 0) for cell in group), sum(len(cell.seeds) for cell in group)
         told = "stored"
         if have < all_runs:
-            seconds = estimate_seconds(cell, *cell.revive(registry))
+            seconds = estimate_seconds(group[0], *group[0].revive(registry))  # one candidate speaks for the others
+            seconds = None if seconds is None else seconds * len(group)
             told = "time unknown (a flow)" if seconds is None else f"about {seconds * (1 - have / all_runs):.1f} s"
             total += 0.0 if seconds is None else seconds * (1 - have / all_runs)
             unknown += seconds is None
-        rows.append((cell.label, f"{have}/{all_runs} runs stored", told))
+        rows.append((line, f"{have}/{all_runs} runs stored", told))
     rest = f", and {unknown} cells of unknown time" if unknown else ""
     code = "".join(f"runs the code in {path}\n" for path in registry.files)
-    return f"{code}{columns(rows)}\n{len(cells)} cells; about {total:.0f} s of one core{rest}; nothing was run"
+    return f"{code}{columns(rows)}\n{len(entries)} cells; about {total:.0f} s of one core{rest}; nothing was run"
+
+
+def _plan_entry(entry: Cell | Choice, tuned: Mapping[str, Tuned]) -> Iterator[tuple[str, Sequence[Cell]]]:
+    """The lines of a plan: a cell; before it the candidates that it is tuned from, which are as many cells."""
+    from .plan import Cell
+
+    if isinstance(entry, Cell):
+        yield entry.label, (entry,)
+        return
+    yield f"{entry.label}, {len(entry.trials)} candidates", entry.trials
+    yield entry.label, (tuned[entry.label].cell if entry.label in tuned else entry.options[0],)
 
 
 def ranking_table(ranking: Sequence[Mapping[str, Any]]) -> str:

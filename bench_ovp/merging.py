@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from .errors import InputError
 from .results import Finished
 from .store import FILE, Store
-from .suite_run import SUITE_FILE, redraw
+from .suite_run import FAILED_TRIALS, SUITE_FILE, redraw
 from .trace import UNFINISHED
 
 NUMBERS = ("names", "points", "iterations", "evaluations", "status")  # of the facts of a run, beside its rows
@@ -57,7 +57,7 @@ def merge_results(target: Path, others: Sequence[Path], report: bool = True) -> 
                 told = f"{folder} holds results of another suite file than {target}; compare their {SUITE_FILE}"
                 raise InputError(told)
             with Store(folder, writable=False) as other:
-                for name in ("folder", "seeds", "plugins"):
+                for name in ("folder", "seeds", "plugins", FAILED_TRIALS):
                     if store.recall(name) is None:
                         store.note(name, other.recall(name))
                 for content in other.list_definitions():

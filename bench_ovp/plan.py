@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .candidates import Tunable
 from .checkpoints import Horizon, StopRule, last_iteration
 from .keys import define_optimizer, define_problem, digest_definition, make_key
 from .optimizers import DriverMethod, Optimizer, StepMethod
@@ -78,33 +79,84 @@ class Cell:
         return registry.optimizer(name, self.alias, **given)
 
 
-def list_cells(suite: Suite, registry: Registry) -> list[Cell]:
-    """The cells of a suite, optimizers fastest."""
-    cells = []
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A cell whose optimizer is still to be chosen among candidates.
+
+    Args:
+        tunable: the optimizer, with its candidates.
+        options: the cell with each of the candidates in turn; all of them have its label.
+        trials: the candidates on the seeds for tuning, each under a label of its own.
+    """
+
+    tunable: Tunable
+    options: tuple[Cell, ...]
+    trials: tuple[Cell, ...]
+
+    @property
+    def label(self) -> str:
+        """PROBLEM x OPTIMIZER, whatever is chosen."""
+        return self.options[0].label
+
+
+class _Side(NamedTuple):
+    """What a problem, or an optimizer, gives to its cells: its name with parameters, its label, its digest."""
+
+    named: tuple[str, dict[str, Any]]
+    label: str
+    alias: str | None
+    digest: str
+
+
+def list_entries(suite: Suite, registry: Registry) -> list[Cell | Choice]:
+    """The cells of a suite, optimizers fastest, and in their places those that are still to be tuned."""
+    entries: list[Cell | Choice] = []
     files = tuple(str(file) for file in registry.files)
-    methods = [
-        (thing, (thing.name, dict(thing.given)), thing.label, digest_definition(define_optimizer(thing)))
-        for thing in suite.optimizers
-    ]
-    for problem in suite.problems:
-        named, label = (problem.name, dict(problem.given)), problem.label
-        digest = digest_definition(define_problem(problem))
-        for optimizer, method, method_label, method_digest in methods:
-            horizon, stop = suite.rules(label, method_label)
-            key = make_key(digest, method_digest, suite.per_decade, horizon.stepped)
-            cells.append(
-                Cell(named, method, label, method_label, optimizer.alias, suite.seeds, horizon, stop,
-                     suite.per_decade, key, files)
-            )  # fmt: skip
-    return cells
+    methods = [(thing, [_take_side(one) for one in _candidates(thing)]) for thing in suite.optimizers]
+
+    def make(problem: _Side, optimizer: _Side, seeds: tuple[int, ...], rules: tuple[Horizon, StopRule]) -> Cell:
+        key = make_key(problem.digest, optimizer.digest, suite.per_decade, rules[0].stepped)
+        labels = problem.label, optimizer.label, optimizer.alias
+        return Cell(problem.named, optimizer.named, *labels, seeds, *rules, suite.per_decade, key, files)
+
+    for thing in suite.problems:
+        digest = digest_definition(define_problem(thing))
+        problem = _Side((thing.name, dict(thing.given)), thing.label, None, digest)
+        for optimizer, sides in methods:
+            label = optimizer.label
+            rules = suite.rules(problem.label, label)
+            options = [make(problem, side._replace(label=label), suite.seeds, rules) for side in sides]
+            if not isinstance(optimizer, Tunable):
+                entries += options
+                continue
+            assert suite.tuning is not None  # or the file would have been refused
+            trial_rules = suite.tuning_rules(problem.label, label)
+            trials = (make(problem, side, suite.tuning.seeds, trial_rules) for side in sides)
+            chosen = (replace(option, alias=label) for option in options)
+            entries.append(Choice(optimizer, tuple(chosen), tuple(trials)))
+    return entries
+
+
+def _candidates(optimizer: Optimizer | Tunable) -> tuple[Optimizer, ...]:
+    return optimizer.candidates if isinstance(optimizer, Tunable) else (optimizer,)
+
+
+def _take_side(optimizer: Optimizer) -> _Side:
+    named = optimizer.name, dict(optimizer.given)
+    return _Side(named, optimizer.label, optimizer.alias, digest_definition(define_optimizer(optimizer)))
+
+
+def list_cells(suite: Suite, registry: Registry) -> list[Cell]:
+    """The cells of a suite that need no tuning, optimizers fastest."""
+    return [entry for entry in list_entries(suite, registry) if isinstance(entry, Cell)]
 
 
 def revive_all(cells: Iterable[Cell], registry: Registry) -> Iterator[tuple[Problem, Optimizer]]:
     """The pairs of a suite's cells, each problem and each optimizer made once."""
     problems: dict[str, Problem] = {}
-    optimizers: dict[str, Optimizer] = {}
+    optimizers: dict[tuple[str, str], Optimizer] = {}
     for cell in cells:
-        here, there = cell.problem_label, cell.optimizer_label
+        here, there = cell.problem_label, (cell.optimizer_label, str(cell.optimizer))  # one label, tuned for each
         if here not in problems:
             problems[here] = cell.revive_problem(registry)
         if there not in optimizers:

@@ -43,9 +43,11 @@ class Reporting:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar, self._current = None, []
 
     def begin(self, cells: int, done: int, weight: float) -> None:
-        """Open the bar, or print the first line."""
+        """Open the bar, or print the first line; a suite that is tuned begins twice."""
+        self.__exit__(None, None, None)
         self._cells, self._done = cells, done
         self._left = self._total = weight
         self._begun = time.monotonic()

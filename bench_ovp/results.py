@@ -18,7 +18,7 @@ from .contest import Lists
 from .engine import COMPILING
 from .excerpt import Entry, Excerpt
 from .optimizers import Optimizer
-from .plan import Cell, revive_all
+from .plan import Cell, Choice, revive_all
 from .problems import Problem
 from .provenance import describe_run
 from .rates import Rate
@@ -38,6 +38,8 @@ from .sheets import open_csv, open_traces, replacing
 from .store import Outcome, Store
 from .suite import Suite
 from .trace import Trace
+from .tuning import COLUMNS as TUNING_COLUMNS
+from .tuning import Tuned, describe_tuning, list_rows, list_unsettled, list_warnings, settle
 from .work import fit_run
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Finished:
         faulty: how the plug-ins that did not load are called.
         sources: files and folders that the results depend on, beside the host's own and the suite's.
         damaged: what was found damaged in the store, a line each.
+        warnings: what a reader should know of how optimizers were tuned, a line each.
         repeats: what the same suite would note when run again; None where it would run something.
     """
 
@@ -72,6 +75,7 @@ class Finished:
     faulty: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
     damaged: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     repeats: tuple[str, ...] | None = None
 
     @property
@@ -83,14 +87,27 @@ class Finished:
 def write_results(
     folder: Path,
     suite: Suite,
-    cells: Sequence[Cell],
+    asked: Sequence[Cell | Choice],
+    tuned: Mapping[str, Tuned],
     store: Store,
     registry: Registry,
     broken: Broken,
     started: str | None,
     report: bool,
 ) -> Finished:
-    """Write the tables, provenance and, if wanted, the report of whatever is stored; a problem at a time."""
+    """Write the tables, provenance and, if wanted, the report of whatever is stored; a problem at a time.
+
+    Args:
+        folder: where they go.
+        suite: as it was read.
+        asked: its cells, and those that are still to be tuned.
+        tuned: what is known of these.
+        store, registry: of the results, and of the plug-ins.
+        broken: runs that failed, which are not stored.
+        started: when the suite began to run; None for a redrawing.
+        report: whether to draw figures and page.
+    """
+    cells = settle(asked, tuned)
     pairs = list(revive_all(cells, registry))
     parameters = _list_types(pairs)
     measured = list(dict.fromkeys((*FIRST_COLUMNS, *store.list_columns(cells))))
@@ -98,7 +115,8 @@ def write_results(
     ranking: list[Row] = []
     engines: dict[str, str] = {}
     hearing = open_hearing(registry, draw=report)
-    missing, unsound, seconds = [], 0, 0.0
+    missing, seconds = list_unsettled(asked, tuned), 0.0
+    unsound = sum(found.unsound for found in tuned.values())
     wanted = {cell.label: len(cell.seeds) for cell in cells}
     with ExitStack() as files:
         traces = files.enter_context(open_traces(folder / "traces.parquet", measured, parameters))
@@ -135,19 +153,23 @@ def write_results(
         verdicts = list(hearing.list_rows())
         claims.add(verdicts)
     provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
+    _write_tuning(folder / "tuning.csv", suite, tuned)
+    if suite.tuning:
+        provenance["tuning"] = describe_tuning(tuned, suite.tuning.seeds, list_unsettled(asked, tuned))
     provenance["seconds"] = {"running": round(seconds, 3), "compiling": round(store.recall(COMPILING) or 0.0, 3)}
     with replacing(folder / "provenance.json") as name:
         Path(name).write_text(json.dumps(provenance, indent=2))
     said = Claims(verdicts, hearing.drawings)
     page = excerpt.draw(folder, ranking, provenance, said) if report else None
     faulty = tuple(plugin.title for plugin in registry.failed)
-    damaged = tuple(dict.fromkeys(store.damaged))
-    return Finished(folder, page, ranking, unsound, tuple(missing), suite.absent, faulty, damaged=damaged)
+    damaged, warnings = tuple(dict.fromkeys(store.damaged)), tuple(list_warnings(tuned.values()))
+    left_out = (tuple(missing), suite.absent, faulty)
+    return Finished(folder, page, ranking, unsound, *left_out, damaged=damaged, warnings=warnings)
 
 
-def gather_tables(suite: Suite, cells: Sequence[Cell], registry: Registry, store: Store) -> Tables:
+def gather_tables(cells: Sequence[Cell], registry: Registry, store: Store) -> Tables:
     """What is stored as the tables that figures are drawn from; writes nothing."""
-    pairs = revive_all(cells, registry)
+    pairs = list(revive_all(cells, registry))
     excerpt, hearing, ranking = Excerpt(explain=False), open_hearing(registry, draw=True), []
     for problem, group in groupby(zip(cells, pairs, strict=True), key=lambda entry: entry[0].problem_label):
         lists, there = Lists(problem), []
@@ -164,9 +186,9 @@ def gather_tables(suite: Suite, cells: Sequence[Cell], registry: Registry, store
         ranking += ranked
         excerpt.add(entries, held, ranked)
     named = {
-        "problems": dict.fromkeys(problem.label for problem in suite.problems),
-        "optimizers": dict.fromkeys(optimizer.label for optimizer in suite.optimizers),
-        "clocks": {optimizer.label: optimizer.method.clock for optimizer in suite.optimizers},
+        "problems": dict.fromkeys(problem.label for problem, _ in pairs),
+        "optimizers": dict.fromkeys(optimizer.label for _, optimizer in pairs),
+        "clocks": {optimizer.label: optimizer.method.clock for _, optimizer in pairs},
     }
     return excerpt.gather(ranking, named, hearing.drawings)
 
@@ -205,6 +227,17 @@ def open_hearing(registry: Registry, draw: bool) -> Hearing:
         return f"{plugins[plugin].title}: {describe_error(error, (plugins[plugin],))}"
 
     return Hearing(offered, describe, draw)
+
+
+def _write_tuning(path: Path, suite: Suite, tuned: Mapping[str, Tuned]) -> None:
+    """The table of candidates, where the suite has any; an old one would pass for a result."""
+    if suite.tuning is None:
+        path.unlink(missing_ok=True)
+        return
+    rows = list(list_rows(tuned.values()))
+    parameters = dict.fromkeys(name for row in rows for name in row if name not in TUNING_COLUMNS)
+    with open_csv(path, (*TUNING_COLUMNS, *parameters)) as sheet:
+        sheet.add(rows)
 
 
 def tell_time() -> str:

@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .candidates import TUNED, Tunable
 from .checkpoints import Horizon, StopRule
 from .errors import InputError
 from .matrices import load_matrix
@@ -52,6 +53,8 @@ EXAMPLES = {
     "plugins": "plugins: [my_optimizer.py], a Python file with hooks, relative to the suite file",
     "overrides": 'overrides: [{cells: "* x NAME*", horizon: {iterations: 1e4}}]',
     "cells": 'cells: "* x NAME*"',
+    "tuning": "tuning: {seeds: [100, 101, 102, 103]}, with seeds that the suite does not have",
+    "tune": "tune: {lr: [0.01, 0.1, 1]}",
 }
 REQUIRED = ("name", "problems", "optimizers", "seeds", "horizon")
 
@@ -74,30 +77,45 @@ class Override:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """How parameters are chosen that an optimizer leaves to be tuned.
+
+    Args:
+        seeds: that candidates are tried on; none of the suite's.
+        horizon: of these runs, where it differs from that of the cell, key by key.
+    """
+
+    seeds: tuple[int, ...]
+    horizon: Horizon | None = None
+
+
+@dataclass(frozen=True)
 class Suite:
     """What a suite file asks for: every problem with every optimizer from every seed.
 
     Args:
         name: the folder of its results.
         problems: in the file's order, grids expanded, the last parameter fastest; labels are distinct.
-        optimizers: likewise.
+        optimizers: likewise; some may be still to be tuned.
         seeds: distinct.
         horizon: how far runs go, unless an override says otherwise.
         per_decade: checkpoints per decade.
         stop: when they end early, unless an override says otherwise.
         overrides: in the file's order.
+        tuning: how parameters are chosen; None where no optimizer leaves any.
         absent: what it names and cannot be had, because a plug-in did not load; a line each.
         text: the file as read.
     """
 
     name: str
     problems: tuple[Problem, ...]
-    optimizers: tuple[Optimizer, ...]
+    optimizers: tuple[Optimizer | Tunable, ...]
     seeds: tuple[int, ...]
     horizon: Horizon
     per_decade: int = 20
     stop: StopRule = field(default_factory=StopRule)
     overrides: tuple[Override, ...] = ()
+    tuning: Tuning | None = None
     absent: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
 
@@ -109,6 +127,11 @@ class Suite:
                 horizon = replace(horizon, **_given(override.horizon))
                 stop = replace(stop, **_given(override.stop))
         return horizon, stop
+
+    def tuning_rules(self, problem: str, optimizer: str) -> tuple[Horizon, StopRule]:
+        """The horizon and stop rule of the runs by which a cell is tuned: those of the cell, and what `tuning` says."""
+        horizon, stop = self.rules(problem, optimizer)
+        return replace(horizon, **_given(self.tuning.horizon if self.tuning else None)), stop
 
 
 def cell_label(problem: str, optimizer: str) -> str:
@@ -150,6 +173,7 @@ def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Su
         "checkpoints": partial(_read_keys, readers={"per_decade": partial(_read_count, least=1, most=FINEST)}),
         "stop": _read_stop,
         "overrides": _read_overrides,
+        "tuning": _read_tuning,
     }
     found = _read_top(root, readers)
     absent = [entry for kind in ("problems", "optimizers") for entry in found[kind] if entry.absent]
@@ -161,8 +185,10 @@ def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Su
     problems = _expand(found["problems"], lambda entry, point: Problem(registry.problems[entry.name], point))
     optimizers = _expand(
         found["optimizers"],
-        lambda entry, point: Optimizer(registry.methods[entry.name], point, entry.label),
+        lambda entry, point: _make_optimizer(entry, point, registry),
     )
+    tuning: Tuning | None = found.get("tuning")
+    _check_tuning(root, found, tuning)
     overrides: list[tuple[Mark, Override]] = found.get("overrides", [])
     suite = Suite(
         name=found["name"],
@@ -173,6 +199,7 @@ def read_suite(path: Path, registry: Registry, folder: Path | None = None) -> Su
         per_decade=found.get("checkpoints", {}).get("per_decade", Suite.per_decade),
         stop=found.get("stop", StopRule()),
         overrides=tuple(override for _, override in overrides),
+        tuning=tuning,
         absent=tuple(str(entry.mark.refuse(entry.absent)) for entry in absent),
         text=text,
     )
@@ -207,10 +234,18 @@ class _Entry:
     values: Mapping[str, Sequence[Any]]
     label: str | None = None
     absent: str = ""  # why nothing can be made of it
+    tuned: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    order: tuple[str, ...] = ()  # of all parameters in the file, where some are tuned
+    tune_mark: Mark | None = None
 
     @property
     def size(self) -> int:
         return math.prod(len(values) for values in self.values.values())
+
+    @property
+    def candidates(self) -> int:
+        """How many points there are to tune with; 0 where nothing is tuned."""
+        return self.size * math.prod(len(values) for values in self.tuned.values()) if self.tuned else 0
 
     def points(self) -> Iterator[dict[str, Any]]:
         return (dict(zip(self.values, point, strict=True)) for point in product(*self.values.values()))
@@ -218,13 +253,13 @@ class _Entry:
     @property
     def numbers(self) -> int:
         """How many numbers the vectors and matrices of all points hold."""
-        return sum(
-            self.size // len(values) * sum(map(count_numbers, values)) for values in self.values.values() if values
-        )
+        size = max(self.size, self.candidates)
+        lists = (*self.values.values(), *self.tuned.values())
+        return sum(size // len(values) * sum(map(count_numbers, values)) for values in lists if values)
 
 
 Reader = Callable[[Node], Any]
-Made = TypeVar("Made", Problem, Optimizer)
+Made = TypeVar("Made", Problem, Optimizer | Tunable)
 
 
 def _read_top(root: Node, readers: Mapping[str, Reader]) -> dict[str, Any]:
@@ -378,6 +413,46 @@ def _read_wall(node: Node) -> float:
     return wall
 
 
+def _read_tuning(node: Node) -> Tuning:
+    values = _read_keys(node, {"seeds": _read_seeds, "horizon": _read_horizon})
+    if "seeds" not in values:
+        raise node.refuse(f"tuning needs seeds; write {EXAMPLES['tuning']}")
+    return Tuning(tuple(values["seeds"]), values.get("horizon"))
+
+
+def _check_tuning(root: Node, found: Mapping[str, Any], tuning: Tuning | None) -> None:
+    """Refuse a tuning without seeds, seeds without a tuning, and seeds that are used twice."""
+    marks = [entry.tune_mark for entry in found["optimizers"] if entry.tune_mark]
+    if tuning is None:
+        if marks:
+            raise marks[0].refuse(f"the suite does not say what to tune on; write {EXAMPLES['tuning']}")
+        return
+    if not marks and not any(entry.absent for entry in found["optimizers"]):
+        told = f"no optimizer is to be tuned; remove the key, or give one {EXAMPLES['tune']}"
+        raise root.children["tuning"].refuse(told)
+    if told := say_shared(found["seeds"], tuning):
+        raise root.children["tuning"].children["seeds"].refuse(told)
+
+
+def say_shared(seeds: Collection[int], tuning: Tuning) -> str:
+    """What is wrong where results would be reported from seeds that were tuned on; "" where nothing is."""
+    shared = [seed for seed in tuning.seeds if seed in seeds]
+    if not shared:
+        return ""
+    free = max(*seeds, *tuning.seeds) + 1
+    return f"seed {shared[0]} is among those that are reported; tune on others, such as {free}"
+
+
+def _make_optimizer(entry: _Entry, point: dict[str, Any], registry: Registry) -> Optimizer | Tunable:
+    method = registry.methods[entry.name]
+    if not entry.tuned:
+        return Optimizer(method, point, entry.label)
+    given = {name: point.get(name, TUNED) for name in entry.order}
+    tunable = Tunable(method, given, entry.tuned, entry.label)
+    _ = tunable.candidates  # refuses bad values here, where they are written
+    return tunable
+
+
 def _read_overrides(node: Node) -> list[tuple[Mark, Override]]:
     items = _read_list(node)
     if len(items) > MOST_OVERRIDES:
@@ -403,28 +478,65 @@ def _read_entry(item: Node, kind: str, registry: Registry, folder: Path) -> _Ent
         failed = "; ".join(plugin.fault for plugin in registry.failed)
         return _Entry(item.mark, name, {}, absent=f"there is no {kind} {reprlib.repr(name)}, and {failed}")
     choices = _choices(item, kind, name, given, registry, folder)
-    label = None
+    label, tune = None, None
     values: dict[str, list[Any]] = {}
+    tuned: dict[str, list[Any]] = {}
+    order: list[str] = []
     for key, node in given.items():
+        if key == "tune" and kind == "optimizer":
+            tune, tuned = node, _read_tune(node, given, choices, folder)
+            order += tuned
+            continue
         if key == "label" and kind == "optimizer":
             label = _read_text(node)
             if len(label) > LONGEST_NAME:
                 raise node.refuse(f"a label of {len(label)} characters; shorten it to {LONGEST_NAME}")
             continue
-        for owner, known in choices.items():
-            if key not in known:
-                near = nearest(key, [*known, "label"] if kind == "optimizer" else known)
-                raise node.key_mark.refuse(f"{owner} has no parameter {reprlib.repr(key)}{near}")
-            read = _read_values(node, known[key], folder)
-            if values.setdefault(key, read) != read:
-                told = f"{key} is one thing for {next(iter(choices))} and another for {owner}; list them one by one"
-                raise node.key_mark.refuse(told)
-    entry = _Entry(item.mark, name, values, label)
+        values[key] = _read_parameter(node, choices, folder, ["label", "tune"] if kind == "optimizer" else [])
+        order.append(key)
+    entry = _Entry(item.mark, name, values, label, "", tuned, tuple(order), tune.key_mark if tune else None)
     _refuse_twice(entry, kind)
     if label is not None and entry.size > 1:
         told = f"one label for the {entry.size} optimizers of a grid; remove it, or list them one by one"
         raise given["label"].key_mark.refuse(told)
     return entry
+
+
+def _read_parameter(
+    node: Node, choices: Mapping[str, Mapping[str, Parameter]], folder: Path, others: Sequence[str]
+) -> list[Any]:
+    """The values of one parameter of an item; `others` are the keys that may stand beside parameters."""
+    values: list[Any] | None = None
+    for owner, known in choices.items():
+        if node.key not in known:
+            near = nearest(node.key, [*known, *others])
+            raise node.key_mark.refuse(f"{owner} has no parameter {reprlib.repr(node.key)}{near}")
+        read = _read_values(node, known[node.key], folder)
+        if values is not None and values != read:
+            told = f"{node.key} is one thing for {next(iter(choices))} and another for {owner}; list them one by one"
+            raise node.key_mark.refuse(told)
+        values = read
+    return values or []
+
+
+def _read_tune(
+    node: Node, given: Mapping[str, Node], choices: Mapping[str, Mapping[str, Parameter]], folder: Path
+) -> dict[str, list[Any]]:
+    """The grid of an optimizer that is to be tuned."""
+    if not isinstance(node.value, dict) or not node.value:
+        raise _mistaken(node, "a mapping of parameters to the values that they may take")
+    grid = {}
+    for key, child in node.value.items():
+        if key in given:
+            raise child.key_mark.refuse(f"{key} is given, and to be tuned; remove one of the two")
+        grid[key] = values = _read_parameter(child, choices, folder, [])
+        shown = [show_value(value) for value in values]
+        twice = next((one for one in shown if shown.count(one) > 1), None)
+        if twice is not None:
+            raise child.refuse(f"{key} = {_clip(twice)} is given twice; remove one of the two")
+        if len(values) < 2:
+            raise child.refuse(f"one value of {key} leaves nothing to choose; list more, or move it out of tune")
+    return grid
 
 
 def _choices(
@@ -504,10 +616,14 @@ def _refuse_many(found: Mapping[str, Any]) -> None:
     # Counted before anything is expanded: seeds: 1e12 must cost nothing.
     sizes = {kind: sum(entry.size for entry in found[kind]) for kind in ("problems", "optimizers")}
     problems, optimizers, seeds = *sizes.values(), len(found["seeds"])
-    if problems * optimizers * seeds > MOST_CELLS:
+    candidates = sum(entry.candidates for entry in found["optimizers"])
+    tried = len(found["tuning"].seeds) if candidates and "tuning" in found else 0
+    if problems * (optimizers * seeds + candidates * tried) > MOST_CELLS:
         told = f"{problems:,} problems x {optimizers:,} optimizers x {seeds:,} seeds"
+        told += f", and {candidates:,} candidates x {tried:,} seeds to tune" if tried else ""
         remedy = f"shorten a grid or the seeds to at most {MOST_CELLS:,} runs, or split the suite"
         raise found["problems"][0].mark.refuse(f"{told} are too many; {remedy}")
+    sizes["optimizers"] += candidates
     for kind, size in sizes.items():
         mark = found[kind][0].mark
         if size > MOST_POINTS:
@@ -554,7 +670,7 @@ def _expand(entries: list[_Entry], make: Callable[[_Entry, dict[str, Any]], Made
                 thing = make(entry, point)
                 label = thing.label
             if label in made:
-                raise _twice(entry.mark, label, lines[label], isinstance(thing, Optimizer))
+                raise _twice(entry.mark, label, lines[label], not isinstance(thing, Problem))
             made[label] = thing
             lines[label] = entry.mark.line
     return made

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .audit import Verified, explain_cache, verify_stored
+from .candidates import Tunable
 from .contest import hold_contests
-from .engine import Progress, run_missing
+from .engine import Broken, Progress, run_missing
 from .errors import InputError
 from .executors import check_name
-from .plan import Cell, list_cells
+from .plan import Cell, Choice, list_entries
 from .progress import Silent, describe_stored
 from .reasons import Reasons, find_cell, give_reasons
 from .registry import Registry, assemble, find_files
@@ -21,12 +22,14 @@ from .results import Finished, collect, gather_tables, tell_time, write_results
 from .rows import list_ranks
 from .sheets import replacing
 from .store import FILE, Store
-from .suite import MOST_CELLS, Suite, matches, read_plugins, read_suite
+from .suite import MOST_CELLS, Suite, matches, read_plugins, read_suite, say_shared
+from .tuning import Failed, Tuned, list_trials, settle, tune
 
 if TYPE_CHECKING:
     from .figure_names import Order
     from .report.chart import Chart
 
+FAILED_TRIALS = "failed trials"  # under which the store notes them: runs that failed are not stored
 SUITE_FILE = "suite.yaml"  # kept beside the store, so that a report can be redrawn from the folder alone
 
 
@@ -46,8 +49,8 @@ def read_registry(path: Path, plugins: Sequence[Path] = (), folder: Path | None 
 
 def plan_suite(
     path: Path, registry: Registry, seeds: int | None = None, folder: Path | None = None
-) -> tuple[Suite, list[Cell]]:
-    """Read a suite and list its cells.
+) -> tuple[Suite, list[Cell | Choice]]:
+    """Read a suite and list its cells, and those that are to be tuned first.
 
     Args:
         path: of the suite file.
@@ -62,10 +65,15 @@ def plan_suite(
         if seeds * len(suite.problems) * len(suite.optimizers) > MOST_CELLS:
             raise InputError(f"--seeds {seeds}: too many; a suite has at most {MOST_CELLS:,} runs")
         suite = replace(suite, seeds=tuple(range(seeds)))
-    return suite, list_cells(suite, registry)
+        if suite.tuning and (told := say_shared(suite.seeds, suite.tuning)):
+            raise InputError(f"--seeds {seeds}: {told}")
+    return suite, list_entries(suite, registry)
 
 
-def choose(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
+Entry = TypeVar("Entry", Cell, Cell | Choice)
+
+
+def choose(cells: Sequence[Entry], only: Sequence[str]) -> list[Entry]:
     """The cells whose label matches one of the globs `only`; all of them without globs.
 
     Errors:
@@ -104,24 +112,35 @@ def run_suite(
         InputError: the suite cannot be run as it is written; nothing was touched.
     """
     registry = read_registry(path, plugins)
-    suite, cells = plan_suite(path, registry, seeds)
-    chosen = choose(cells, only)
+    suite, entries = plan_suite(path, registry, seeds)
+    chosen = choose(entries, only)
     check_name(executor)
     folder = results / suite.name
     started = tell_time()
     progress = progress or Silent()
-    notes = (*_list_faults(registry), *suite.absent)
+    notes = [*_list_faults(registry), *suite.absent]
     for line in notes:
         progress.noted(line)
+    trials, wanted = list_trials(chosen), {entry.label for entry in chosen}
     with Store(folder) as store:
         with replacing(folder / SUITE_FILE) as name:
             Path(name).write_bytes(suite.text.encode())
         store.note("folder", str(path.parent.resolve()))
         store.note("seeds", seeds)
         store.note("plugins", [str(file) for file in registry.files])
-        broken = run_missing(chosen, store, registry, progress, jobs, executor)
-        finished = write_results(folder, suite, cells, store, registry, broken, started, report)
-    repeats = None if broken else (*notes, describe_stored(len(chosen), len(chosen)))
+        failed: Broken = {}
+        if trials:
+            notes.append(f"tuning: {len(trials)} cells of candidates")
+            progress.noted(notes[-1])
+            notes.append(describe_stored(len(trials), len(trials)))  # another time
+            failed = run_missing(trials, store, registry, progress, jobs, executor)
+            store.note(FAILED_TRIALS, sorted({*_recall_failed(store), *failed}))
+        tuned = recall_tuned(entries, store)
+        cells = settle(entries, tuned)
+        running = [cell for cell in cells if cell.label in wanted]
+        broken = run_missing(running, store, registry, progress, jobs, executor)
+        finished = write_results(folder, suite, entries, tuned, store, registry, broken, started, report)
+    repeats = None if broken or failed else (*notes, describe_stored(len(running), len(running)))
     return replace(finished, sources=_list_sources(suite, registry), repeats=repeats)
 
 
@@ -144,10 +163,12 @@ def verify_suite(
         InputError: the suite cannot be run as it is written, or nothing of it is stored.
     """
     registry = read_registry(path, plugins)
-    suite, cells = plan_suite(path, registry, seeds)
+    suite, entries = plan_suite(path, registry, seeds)
     check_name(executor)
     with _open_results(results / suite.name) as store:
-        return verify_stored(choose(cells, only), store, registry, progress or Silent(), jobs, executor)
+        chosen = choose(entries, only)
+        cells = [*list_trials(chosen), *settle(chosen, recall_tuned(chosen, store))]
+        return verify_stored(cells, store, registry, progress or Silent(), jobs, executor)
 
 
 def explain_stored_cells(folder: Path, glob: str) -> list[str]:
@@ -160,7 +181,8 @@ def explain_stored_cells(folder: Path, glob: str) -> list[str]:
         InputError: the folder holds no results, or no cell matches.
     """
     with _open_results(folder) as store:
-        _, cells, registry = _recall_suite(folder, store)
+        _, entries, tuned, registry = _recall_suite(folder, store)
+        cells = [*list_trials(entries), *settle(entries, tuned)]
         found = list(explain_cache(cells, store, registry, glob))
     if not found:
         raise InputError(f"no cell is called {glob!r}; cells are called like {cells[0].label!r}")
@@ -170,6 +192,7 @@ def explain_stored_cells(folder: Path, glob: str) -> list[str]:
 def _list_sources(suite: Suite, registry: Registry) -> tuple[Path, ...]:
     """Where the plug-ins are, and the matrices that the suite names."""
     given = [thing.given for thing in suite.problems] + [thing.given for thing in suite.optimizers]
+    given += [thing.grid for thing in suite.optimizers if isinstance(thing, Tunable)]
     files = (value for values in given for value in values.values() if isinstance(value, Path))
     places = (place for plugin in registry.plugins for place in plugin.places)
     return tuple(dict.fromkeys((*places, *files)))
@@ -182,8 +205,8 @@ def redraw(folder: Path, report: bool = True) -> Finished:
         InputError: the folder holds no results.
     """
     with _open_results(folder) as store:
-        suite, cells, registry = _recall_suite(folder, store)
-        return write_results(folder, suite, cells, store, registry, {}, None, report)
+        suite, entries, tuned, registry = _recall_suite(folder, store)
+        return write_results(folder, suite, entries, tuned, store, registry, {}, None, report)
 
 
 def explain_stored(folder: Path, problem: str, optimizer: str, seed: int | None = None) -> Reasons:
@@ -197,7 +220,8 @@ def explain_stored(folder: Path, problem: str, optimizer: str, seed: int | None 
         InputError: the folder holds no results, no run of that pair or seed, or several pairs are meant.
     """
     with _open_results(folder) as store:
-        _, cells, registry = _recall_suite(folder, store)
+        _, entries, tuned, registry = _recall_suite(folder, store)
+        cells = settle(entries, tuned)
         cell = find_cell(cells, problem, optimizer)
         trace, rates = collect(cell, *cell.revive(registry), store, {})
     if not trace.runs:
@@ -250,7 +274,8 @@ def export_figures(folder: Path, order: Order) -> Iterator[tuple[Chart, list[Pat
     from .report.figures import choose_charts
 
     with _open_results(folder) as store:
-        tables = gather_tables(*_recall_suite(folder, store), store)
+        _, entries, tuned, registry = _recall_suite(folder, store)
+        tables = gather_tables(settle(entries, tuned), registry, store)
     place = order.output or folder / "figures"
     charts = choose_charts(tables, order.names)
     if not charts:
@@ -273,12 +298,23 @@ def _open_results(folder: Path) -> Store:
     return Store(folder, writable=False)
 
 
-def _recall_suite(folder: Path, store: Store) -> tuple[Suite, list[Cell], Registry]:
-    """The suite as it was read last, its cells, and the plug-ins that it names."""
+def _recall_suite(folder: Path, store: Store) -> tuple[Suite, list[Cell | Choice], dict[str, Tuned], Registry]:
+    """The suite as it was read last, its cells, what they are tuned to, and the plug-ins that it names."""
     origin = Path(store.recall("folder") or folder)
     plugins = [Path(file) for file in store.recall("plugins") or ()]
     registry = read_registry(folder / SUITE_FILE, plugins, origin)
-    return *plan_suite(folder / SUITE_FILE, registry, store.recall("seeds"), origin), registry
+    suite, entries = plan_suite(folder / SUITE_FILE, registry, store.recall("seeds"), origin)
+    return suite, entries, recall_tuned(entries, store), registry
+
+
+def recall_tuned(entries: Sequence[Cell | Choice], store: Store) -> dict[str, Tuned]:
+    """What cells are tuned to, by label, wherever all trials have ended."""
+    return tune(entries, store, _recall_failed(store))
+
+
+def _recall_failed(store: Store) -> Failed:
+    """The trials that failed when they were run last."""
+    return {(key, seed, limits) for key, seed, limits in store.recall(FAILED_TRIALS) or ()}
 
 
 def _list_faults(registry: Registry) -> list[str]:
