@@ -233,6 +233,8 @@ def gather(found: Sequence[EntryPoint | FilePlugin]) -> Registry:
     claims: dict[str, Claim] = {}
     plugins: list[Plugin] = []
     for entry in found:
+        if isinstance(entry, FilePlugin) and _is_there(entry.path, plugins):
+            continue
         if isinstance(entry, FilePlugin):
             distribution, version, module, digest = str(entry.path), "", str(entry.path), entry.digest
         else:
@@ -255,6 +257,12 @@ def gather(found: Sequence[EntryPoint | FilePlugin]) -> Registry:
         plugins.append(replace(plugin, problems=names[0], optimizers=names[1], claims=names[2], said=custody.said))
     files = tuple(entry.path for entry in found if isinstance(entry, FilePlugin))
     return Registry(problems, methods, tuple(plugins), files, claims)
+
+
+def _is_there(file: Path, plugins: Sequence[Plugin]) -> bool:
+    """Whether a file is an installed plug-in, to the letter: a suite may name it for those who have not installed it."""
+    places = (place for plugin in plugins if not plugin.error for place in plugin.places if place.is_file())
+    return any(place.name == file.name and place.read_bytes() == file.read_bytes() for place in places)
 
 
 Frame = tuple[str, str]  # a source file, and file:line with the function's name

@@ -33,25 +33,13 @@ def roll_orthogonally(oracle, w, state, k, lr: Positive = 0.01, beta: Fraction =
     x = g + beta * mean
     norm = np.sqrt(np.sum(np.sum(x * x, axis=2), axis=1)).reshape(-1, 1, 1)
     x = x / np.where(norm > 0.0, norm, 1.0)
-    runs, n, d = w.shape
-    for _ in range(ROUNDS):  # in loops, runs innermost: numba takes minutes to compile the same in whole arrays
-        a = np.zeros((n, n, runs))
-        for i in range(n):
-            for j in range(n):
-                for c in range(d):
-                    for r in range(runs):
-                        a[i, j, r] += x[r, i, c] * x[r, j, c]
-        turned = LINEAR * x
-        for i in range(n):
-            for j in range(n):
-                factor = CUBIC * a[i, j]
-                for m in range(n):
-                    factor += QUINTIC * a[i, m] * a[m, j]
-                for c in range(d):
-                    for r in range(runs):
-                        turned[r, i, c] += factor[r] * x[r, j, c]
-        x = turned
-    step = lr * np.exp(-cooling * k) * np.sqrt(max(1.0, n / d))
+    for r in range(len(w)):
+        one = np.ascontiguousarray(x[r])
+        for _ in range(ROUNDS):
+            a = one @ one.T
+            one = LINEAR * one + (CUBIC * a + QUINTIC * (a @ a)) @ one
+        x[r] = one
+    step = lr * np.exp(-cooling * k) * np.sqrt(max(1.0, w.shape[1] / w.shape[2]))
     return w - step * x, (mean,)
 
 
