@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import bench_ovp as ovp
 STEPS = 60  # more, and signs begin to turn on the last bits of a gradient
 PROBLEM = ovp.problem("teacher-neuron", n=3, d=4)
 SEEDS = (0, 1, 2)
+ORACLE = SimpleNamespace(grad=PROBLEM.grad, loss_and_grad=lambda w: (PROBLEM.loss(w), PROBLEM.grad(w)))
 Grad = Callable[[np.ndarray], np.ndarray]
 
 
@@ -24,7 +26,7 @@ def walk(name: str, **given: object) -> np.ndarray:
     state = method.init(w) if method.init else ()
     places = []
     for k in range(STEPS):
-        w, state = method.step(PROBLEM, w, state, k, **values)
+        w, state = method.step(ORACLE, w, state, k, **values)
         places.append(w)
     return np.array(places)
 
@@ -168,23 +170,20 @@ CASES = {
     "sign-descent": (signs, {"lr": 0.003, "cooling": 0.01}),
     "normalized-gradient-descent": (unit, {"lr": 0.02, "cooling": 0.01}),
     "muon": (muon, {"lr": 0.01}),
-    "muon, cooled": (muon, {"lr": 0.03, "beta": 0.5, "cooling": 0.02}),
+    "muon, cooled": (muon, {"lr": 0.003, "beta": 0.5, "cooling": 0.02}),
     "gradient-descent-power": (by_power, {"lr": 0.5, "power": -0.5}),
     "gradient-descent-cooling": (by_cooling, {"lr": 0.3, "cooling": 0.01}),
     "gradient-descent-cosine": (by_cosine, {"lr": 0.3, "steps": 100}),
     "gradient-descent-silver": (by_silver, {"lr": 0.1}),
     "gradient-descent-polyak": (with_polyak, {"lr": 0.3, "period": 7}),
 }
-# Rounding, which steps amplify: a sign may turn on the last bit of a mean, and Muon's polynomial multiplies what is
-# small by 3.4 five times. Measured: below 1e-14, and 1e-12 for Muon.
-CLOSE = {"muon": 1e-10}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_method_is_the_one_of_its_paper(case):
     reference, given = CASES[case]
     name = case.partition(",")[0]
-    assert differ(name, reference, **given) < CLOSE.get(name, 1e-12)
+    assert differ(name, reference, **given) < 1e-12  # rounding, which steps amplify: 2e-13 at most was measured
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -206,24 +205,36 @@ def by_optax(make) -> np.ndarray:
         from jax.experimental import enable_x64
     runs = []
     with enable_x64(True):
+        transformation = make(optax)
+        update = jax.jit(transformation.update)
         for seed in SEEDS:
-            transformation = make(optax)
             w = jax.numpy.asarray(PROBLEM.start([seed])[0])
             state = transformation.init(w)
             places = []
             for _ in range(STEPS):
-                moves, state = transformation.update(jax.numpy.asarray(PROBLEM.grad(np.asarray(w))), state, w)
+                moves, state = update(jax.numpy.asarray(PROBLEM.grad(np.asarray(w))), state, w)
                 w = optax.apply_updates(w, moves)
                 places.append(np.asarray(w))
             runs.append(places)
     return np.array(runs).swapaxes(0, 1)
 
 
+def cool(lr: float, cooling: float):
+    """A schedule in float64; optax's own exponential decay is single precision."""
+
+    def schedule(count):
+        import jax
+
+        return lr * jax.numpy.exp(-cooling * count)
+
+    return schedule
+
+
 OPTAX = {
     "adam": ({"lr": 0.01}, lambda optax: optax.adam(0.01)),
     "adam, cooled": (
         {"lr": 0.01, "cooling": 0.02},
-        lambda optax: optax.adam(optax.exponential_decay(0.01, 1, math.exp(-0.02))),
+        lambda optax: optax.adam(cool(0.01, 0.02)),
     ),
     "rmsprop": ({"lr": 0.003}, lambda optax: optax.rmsprop(0.003, decay=0.9, eps=1e-8, eps_in_sqrt=False)),
     "adagrad": (  # optax adds its eps below the root
@@ -234,7 +245,7 @@ OPTAX = {
     "sign-descent": ({"lr": 0.003}, lambda optax: optax.sign_sgd(0.003)),
     "normalized-gradient-descent": (
         {"lr": 0.02},
-        lambda optax: optax.chain(optax.normalize_by_update_norm(), optax.scale(-0.02)),
+        lambda optax: optax.chain(optax.normalize_by_update_norm(eps=0.0), optax.scale(-0.02)),
     ),
     "gradient-descent-cosine": (
         {"lr": 0.3, "steps": 100},
@@ -242,16 +253,16 @@ OPTAX = {
     ),
     "gradient-descent-cooling": (
         {"lr": 0.3, "cooling": 0.01},
-        lambda optax: optax.sgd(optax.exponential_decay(0.3, 1, math.exp(-0.01))),
+        lambda optax: optax.sgd(cool(0.3, 0.01)),
     ),
 }
 
 
 @pytest.mark.parametrize("case", OPTAX)
 def test_a_method_is_the_one_of_optax(case):
-    """To 1e-10: optax corrects biases by float32 powers of its counter in places, and orders sums its own way."""
+    """Up to rounding, which the steps amplify."""
     given, make = OPTAX[case]
-    assert np.abs(by_optax(make) - walk(case.partition(",")[0], **given)).max() < 1e-10
+    assert np.abs(by_optax(make) - walk(case.partition(",")[0], **given)).max() < 1e-11
 
 
 def test_the_step_of_muon_is_that_of_optax():
@@ -263,7 +274,9 @@ def test_the_step_of_muon_is_that_of_optax():
 
         return optax.chain(scale_by_muon(beta=0.0, weight_dimension_numbers=None), optax.scale(-0.01))
 
-    assert np.abs(by_optax(make) - walk("muon", lr=0.01, beta=0.0)).max() < 1e-5
+    apart = np.abs(by_optax(make) - walk("muon", lr=0.01, beta=0.0))[0]  # the first step; 60 of them amplify much
+    assert apart.max() < 1e-9  # its coefficients are rounded to single precision
+    assert apart.max() > 0.0
 
 
 # What they are for.
