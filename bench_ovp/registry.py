@@ -260,7 +260,7 @@ def gather(found: Sequence[EntryPoint | FilePlugin]) -> Registry:
 
 
 def _is_there(file: Path, plugins: Sequence[Plugin]) -> bool:
-    """Whether a file is an installed plug-in, to the letter: a suite may name it for those who have not installed it."""
+    """Whether a file is an installed plug-in, to the letter: suites name it for whoever has not installed it."""
     places = (place for plugin in plugins if not plugin.error for place in plugin.places if place.is_file())
     return any(place.name == file.name and place.read_bytes() == file.read_bytes() for place in places)
 

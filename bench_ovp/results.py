@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .claims import Case
 from .claims.verdicts import COLUMNS as CLAIM_COLUMNS

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from bench_ovp.errors import InputError
-from bench_ovp.registry import Registry, gather, installed
+from bench_ovp.registry import FilePlugin, Registry, gather, installed
 
 GOOD = """
 from bench_ovp import StepMethod, hookimpl
@@ -118,6 +118,18 @@ def test_a_plugin_that_clashes_in_one_name_offers_nothing(entry):
     assert "the optimizer 'descend' is offered by the plug-in stranger (? ?) already" in registry.plugins[1].error
 
 
+def test_a_file_that_is_installed_already_is_not_loaded_twice(entry, tmp_path):
+    point = entry(GOOD)
+    for folder, source in (("same", GOOD), ("other", GOOD + "# edited")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{point.value}.py").write_text(source)
+    same, other = (FilePlugin(tmp_path / folder / f"{point.value}.py", "0") for folder in ("same", "other"))
+    registry = gather([point, same])
+    assert [plugin.error for plugin in registry.plugins] == [""]
+    assert "is offered by the plug-in stranger (? ?) already" in gather([point, other]).plugins[1].error
+    assert gather([same]).plugins[0].problems == ("bowl",)  # where it is not installed, the file will do
+
+
 def test_an_entry_point_may_name_a_module_that_is_not_there():
     registry = gather([EntryPoint("gone", "no_such_module_at_all", "bench_ovp")])
     assert "No module named 'no_such_module_at_all'" in registry.plugins[0].error
@@ -156,5 +168,5 @@ def test_the_shipped_plugins_come_in_by_their_entry_points():
     assert set(shipped) == {"neuron", "optimizers", "paper"}
     assert not [p.error for p in shipped.values() if p.error]
     assert shipped["neuron"].problems[0] == "teacher-neuron"
-    assert len(shipped["optimizers"].optimizers) == 6
+    assert len(shipped["optimizers"].optimizers) == 18
     assert shipped["paper"].claims[0] == "lemma-3"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import drop_runs
+from report_tables import OPTIMIZERS, PROBLEMS, make_suite
 
 from bench_ovp.candidates import Tunable
 from bench_ovp.checkpoints import Horizon
@@ -18,6 +19,8 @@ from bench_ovp.optimizers import Optimizer, StepMethod
 from bench_ovp.parameters import NonNegative, Positive
 from bench_ovp.plan import Cell, Choice, list_entries
 from bench_ovp.registry import Registry, installed
+from bench_ovp.report.findings import write_findings
+from bench_ovp.report.tables import gather
 from bench_ovp.store import Outcome, Store
 from bench_ovp.suite import Suite, Tuning, read_suite
 from bench_ovp.suite_run import plan_suite, redraw, run_suite
@@ -378,3 +381,16 @@ def test_a_candidate_that_fails_is_worst_also_in_a_report_of_later(tmp_path, inv
 def test_entries_keep_the_order_of_the_suite(suite_file):
     _, entries = plan_suite(suite_file, installed())
     assert [type(entry) for entry in entries] == [Choice, Choice, Cell] * 2
+
+
+def test_the_report_tells_on_which_seeds_and_where_a_grid_ended():
+    made = make_suite(seeds=2, horizon=1e3, problems=PROBLEMS[:1], optimizers=tuple(OPTIMIZERS)[:1])
+    tables = gather(*made)
+    plain = write_findings(tables)
+    warning = "ball: lr = 0.3 is the largest of its grid, and best on a; a wider grid may do better"
+    tuning = {"seeds": [100, 101], "chosen": {"a x ball": {"lr": 0.3}}, "warnings": [warning]}
+    told = write_findings(tables._replace(provenance={**tables.provenance, "tuning": tuning}))
+    assert [line for line in told if line not in plain] == [
+        "The parameters of 1 pair were tuned on seeds that are not reported, 100 and 101.",
+        f"{warning}.",
+    ]

@@ -73,7 +73,7 @@ def write_findings(tables: Tables) -> list[str]:
         sentences += every[:MOST_SENTENCES]
         if len(every) > MOST_SENTENCES:
             sentences.append(f"The ranking has the laws of {len(every) - MOST_SENTENCES} more optimizers.")
-    return [*sentences, *write_agreement(tables), *write_rest(tables)]
+    return [*sentences, *write_agreement(tables), *write_tuning(tables), *write_rest(tables)]
 
 
 def write_contrast(tables: Tables, contrast: Contrast) -> str:
@@ -223,6 +223,17 @@ def write_rest(tables: Tables) -> list[str]:
     if counts:
         told.append(f"Of {len(statuses)} runs {enumerate_words(counts)}; the list below says why.")
     return told
+
+
+def write_tuning(tables: Tables) -> list[str]:
+    """On which seeds parameters were chosen, and where a grid ended too soon; nothing where nothing was tuned."""
+    tuning = tables.provenance.get("tuning")
+    if not tuning or not tuning["chosen"]:
+        return []
+    seeds = enumerate_words([str(seed) for seed in tuning["seeds"]])
+    pairs = count_pairs(len(tuning["chosen"]))
+    told = f"The parameters of {pairs} were tuned on seeds that are not reported, {seeds}."
+    return [told, *(f"{line}." for line in tuning["warnings"])]
 
 
 def list_some(words: Sequence[str], most: int = 6) -> str:
