@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import reprlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import translate
@@ -417,6 +418,8 @@ def _read_tuning(node: Node) -> Tuning:
     values = _read_keys(node, {"seeds": _read_seeds, "horizon": _read_horizon})
     if "seeds" not in values:
         raise node.refuse(f"tuning needs seeds; write {EXAMPLES['tuning']}")
+    if (count := len(values["seeds"])) > MOST_CELLS:
+        raise node.children["seeds"].refuse(f"{count:,} seeds are too many; list at most {MOST_CELLS:,}")
     return Tuning(tuple(values["seeds"]), values.get("horizon"))
 
 
@@ -436,11 +439,11 @@ def _check_tuning(root: Node, found: Mapping[str, Any], tuning: Tuning | None) -
 
 def say_shared(seeds: Collection[int], tuning: Tuning) -> str:
     """What is wrong where results would be reported from seeds that were tuned on; "" where nothing is."""
-    shared = [seed for seed in tuning.seeds if seed in seeds]
-    if not shared:
+    known = seeds if isinstance(seeds, range) else set(seeds)
+    shared = next((seed for seed in tuning.seeds if seed in known), None)
+    if shared is None:
         return ""
-    free = max(*seeds, *tuning.seeds) + 1
-    return f"seed {shared[0]} is among those that are reported; tune on others, such as {free}"
+    return f"seed {shared} is among those that are reported; tune on others, such as {max(seeds) + 1}"
 
 
 def _make_optimizer(entry: _Entry, point: dict[str, Any], registry: Registry) -> Optimizer | Tunable:
@@ -530,10 +533,9 @@ def _read_tune(
         if key in given:
             raise child.key_mark.refuse(f"{key} is given, and to be tuned; remove one of the two")
         grid[key] = values = _read_parameter(child, choices, folder, [])
-        shown = [show_value(value) for value in values]
-        twice = next((one for one in shown if shown.count(one) > 1), None)
-        if twice is not None:
-            raise child.refuse(f"{key} = {_clip(twice)} is given twice; remove one of the two")
+        [(most, count)] = Counter(map(show_value, values)).most_common(1)
+        if count > 1:
+            raise child.refuse(f"{key} = {_clip(most)} is given twice; remove one of the two")
         if len(values) < 2:
             raise child.refuse(f"one value of {key} leaves nothing to choose; list more, or move it out of tune")
     return grid

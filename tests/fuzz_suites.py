@@ -42,7 +42,9 @@ problems:
 optimizers:
   - gradient-descent: {lr: [0.05, 0.1]}
   - heavy-ball: {lr: 0.05, beta: 0.9, label: momentum}
+  - nesterov: {tune: {lr: [0.02, 0.05]}}
   - gradient-flow
+tuning: {seeds: [100, 101], horizon: {iterations: 10}}
 seeds: 4
 horizon: {iterations: 1e5, time: 5e3}
 checkpoints: {per_decade: 20}
@@ -74,9 +76,24 @@ horizon:
 """,
 )
 
-KEYS = ("name", "problems", "optimizers", "seeds", "horizon", "checkpoints", "stop", "overrides", "plugins")
+KEYS = ("name", "problems", "optimizers", "seeds", "horizon", "checkpoints", "stop", "overrides", "plugins", "tuning")
 INNER = ("iterations", "time", "evaluations", "per_decade", "loss", "wall", "memory", "cells", "label", "n", "d")
-INNER += ("sigma", "w0", "lambdas", "lr", "beta", "damping", "power", "rtol", "<<", "__class__", "self", "*")
+INNER += (
+    "sigma",
+    "w0",
+    "lambdas",
+    "lr",
+    "beta",
+    "damping",
+    "power",
+    "rtol",
+    "tune",
+    "seeds",
+    "<<",
+    "__class__",
+    "self",
+    "*",
+)
 PROBLEMS = {
     "teacher-neuron": ("n", "d", "sigma", "teacher_norm"), "exact-neuron": ("d", "sigma", "teacher_norm"),
     "toy-case-1": ("lambda1", "lambda2"), "toy-case-2": ("n",), "toy-case-3": ("n", "d", "sigma"),
@@ -312,6 +329,7 @@ def compose(chance: random.Random) -> bytes:
         "checkpoints": f"{{per_decade: {pick(('20', '1'))}}}",
         "overrides": f"[{{cells: {pick(GLOBS)}, stop: {{loss: {pick(('0', '1'))}}}}}]",
         "plugins": pick(("[text.npy]", "[none.py]", "[folder]")),
+        "tuning": f"{{seeds: {pick(('[100]', '1e12', '[0, 7]'))}}}",
     }
     for key in ("problems", "optimizers"):
         parts[key] = f"[{parts[key]}]"
@@ -347,6 +365,13 @@ def make_bomb(chance: random.Random) -> bytes:
         lambda: head + f"problems:\n- toy-case-1: {{lambda1: {axis}, lambda2: {axis[:4000].rpartition(',')[0]}]}}\n"
         + "optimizers: [polyak-step]\noverrides:\n" + "- {cells: '*4] x *', stop: {loss: 1}}\n" * 99 + tail,
         lambda: head + lists + tail + "overrides:\n" + "- {cells: '*', stop: {loss: 1}}\n" * (many // 40),
+        lambda: head + "problems: [toy-case-1]\noptimizers:\n- nesterov: {tune: {lr: ["
+        + "0.5, " * (many // 6) + "1]}}\ntuning: {seeds: [9]}\n" + tail,
+        lambda: head + f"problems: [toy-case-1]\noptimizers:\n- heavy-ball: {{tune: {{lr: {axis}, beta: {axis}}}}}\n"
+        + "tuning: {seeds: [9]}\n" + tail,
+        lambda: head + f"problems: [toy-case-1]\noptimizers:\n- nesterov: {{tune: {{lr: {axis}}}}}\n"
+        + "tuning: {seeds: [" + ",".join(map(str, range(many // 7, 0, -1))) + "]}\nseeds: [" + ",".join(
+            map(str, range(many // 7 + 1, many // 7 + 99))) + "]\nhorizon: {iterations: 9}\n",
         lambda: "".join(f"k{i}: 1\n" for i in range(many // 12)),
         lambda: "".join(f"{'seed' * 50}{i}: 1\n" for i in range(many // 210)),
         lambda: "[" * many,

@@ -115,8 +115,9 @@ def test_candidates_run_as_the_cell_does_but_for_what_tuning_says(tmp_path):
         (
             "[100, 101, 102]",
             "[9, 1, 102]",
-            "8:17: seed 1 is among those that are reported; tune on others, such as 103",
+            "8:17: seed 1 is among those that are reported; tune on others, such as 2",
         ),
+        ("[100, 101, 102]", "1e12", "1,000,000,000,000 seeds are too many; list at most 2,000,000"),
         ("[100, 101, 102]", "3", "seed 0 is among those that are reported"),
         ("tuning: {seeds: [100, 101, 102]}\n", "", "5:24: the suite does not say what to tune on; write tuning:"),
         ("{seeds: [100, 101, 102]}", "{horizon: {iterations: 9}}", "tuning needs seeds; write tuning: {seeds: [100"),
@@ -346,6 +347,16 @@ def test_a_lost_trial_is_run_again_and_chooses_the_same(suite_file, invoke):
     assert [row for row in table(folder, "ranking") if "lr=tuned" in row["optimizer"]] == []
     assert "10 of 12 cells are stored already" in invoke("suite", suite_file, "--no-report").output
     assert (table(folder, "tuning"), table(folder, "ranking")) == before
+
+
+def test_halves_of_two_machines_are_joined(suite_file, invoke):
+    for folder, half in (("one", "*n=1,* x *"), ("other", "*n=2,* x *")):
+        assert invoke("suite", suite_file, "--no-report", "--only", half, "--results", folder).exit_code == 0
+    joined = invoke("merge", "one/tuned", "other/tuned", "--no-report")
+    assert joined.exit_code == 0
+    assert "partial" not in joined.output
+    assert len(table(Path("one/tuned"), "tuning")) == 12
+    assert len(table(Path("one/tuned"), "ranking")) == 6
 
 
 BREAKING = """
