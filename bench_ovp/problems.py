@@ -18,7 +18,13 @@ Array = NDArray[np.float64]
 
 
 class Theory(NamedTuple):
-    """A law that is known: `law` as in the results, its value in nominal time, and who proved it."""
+    """A law that is known.
+
+    Args:
+        law: as in the results.
+        value: its exponent or rate, in nominal time; NaN for a law without one.
+        source: who proved it.
+    """
 
     law: str
     value: float
@@ -31,7 +37,13 @@ class Kernels(NamedTuple):
     Each is a numba function `kernel(constants, w)` of a vector of the problem's constants and a batch w (runs, n, d)
     in Fortran order: runs are innermost, so that loops over them become vector instructions. Both are left
     unchanged. The gradient comes in Fortran order too (numpy.zeros_like(w) is), and a run's result must be bitwise
-    the same whatever else is in the batch. `loss_and_grad` returns the pair.
+    the same whatever else is in the batch.
+
+    Args:
+        constants: the vector that each kernel is handed.
+        loss: the losses, shape (runs,).
+        grad: the gradients, the shape of w.
+        loss_and_grad: the pair.
     """
 
     constants: Array
@@ -63,6 +75,9 @@ class ProblemDefinition(Protocol):
         resolution                    -> the smallest loss that double precision resolves
         partial                       -> names of observables that are NaN where they do not exist
         same_start                    -> True where all seeds are meant to start at one point
+
+    Args:
+        name: as suites call it.
     """
 
     name: ClassVar[str]

@@ -18,7 +18,13 @@ HOLDS, FAILS, OUTSIDE, UNDECIDED = VERDICTS = ("holds", "fails", "outside its as
 
 
 class Case(NamedTuple):
-    """What a check looks at: a pair with its runs that left a trace, and the law of each."""
+    """What a check looks at.
+
+    Args:
+        problem, optimizer: the pair.
+        runs: those that left a trace.
+        rates: the law of each.
+    """
 
     problem: Problem
     optimizer: Optimizer
@@ -75,7 +81,13 @@ class Finding:
 
 
 class Line(NamedTuple):
-    """A curve of one run in a panel of a diagram."""
+    """A curve of one run in a panel of a diagram.
+
+    Args:
+        panel: one of the diagram's.
+        seed: of the run.
+        time, value: its points.
+    """
 
     panel: str
     seed: int

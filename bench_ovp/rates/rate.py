@@ -24,6 +24,17 @@ class Rate:
 
     power: L ~ constant · t^(-value); exponential: L ~ constant · e^(-value t);
     superexponential, stalled, diverged and undecided have no value (NaN).
+
+    Args:
+        law: one of these six words.
+        value: the exponent, or the rate per unit of time.
+        low, high: its bounds, at 95%.
+        constant: C of the law.
+        constant_low, constant_high: its bounds, at 95%.
+        reason: one sentence on why, or on what is missing.
+        start, end: the window of time that was read, on average over the models.
+        points: that were read in all.
+        evidence: the models with the largest weights.
     """
 
     law: str

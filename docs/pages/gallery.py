@@ -1,5 +1,6 @@
 """The figures of a report, from a small suite that is run for them."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -60,11 +61,9 @@ def _take(chart: Chart) -> Picture:
 
 
 def _list_charts(folder: Path) -> list[Chart]:
-    frames = (
-        pd.read_parquet(folder / "traces.parquet"),
-        *(pd.read_csv(folder / f"{n}.csv") for n in ("runs", "ranking")),
-    )
-    return list_charts(gather(*frames, {}))
+    runs, ranking = (pd.read_csv(folder / f"{name}.csv") for name in ("runs", "ranking"))
+    provenance = json.loads((folder / "provenance.json").read_text())  # the order of problems and optimizers, too
+    return list_charts(gather(pd.read_parquet(folder / "traces.parquet"), runs, ranking, provenance))
 
 
 def _list_diagrams() -> list[Picture]:

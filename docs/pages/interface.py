@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import re
 from typing import Any
 
 from .docstrings import Docstring, read_docstring, write_docstring
@@ -64,7 +65,7 @@ def _say(told: Docstring, name: str, member: Any) -> str:
     """What is said of a member: in its own docstring, or in the class's, under Args or in code type."""
     if inspect.isfunction(member) or isinstance(member, property) or hasattr(member, "func"):
         return read_docstring(member).prose
-    return told.arguments.get(name, "") or (name if name in told.prose else "")
+    return told.arguments.get(name, "") or (name if re.search(rf"`{name}`", told.prose) else "")
 
 
 def _describe_class(path: str, kind: type) -> str:
