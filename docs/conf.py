@@ -29,4 +29,6 @@ html_css_files = ["site.css"]
 html_copy_source = html_show_sourcelink = html_show_copyright = False
 html_theme_options = {"top_of_page_buttons": []}
 html_domain_indices = False
-pygments_style = "friendly"
+pygments_style = "default"  # its colours have the contrast of WCAG AA
+python_maximum_signature_line_length = 88
+toc_object_entries_show_parents = "hide"
