@@ -85,9 +85,7 @@ class Excerpt:
         """Draw figures and page; returns the path of the page."""
         from .report import draw_report
 
-        return draw_report(
-            folder, **self._frame(ranking), provenance=provenance, reasons=self._reasons, claims=claims
-        )
+        return draw_report(folder, **self._frame(ranking), provenance=provenance, reasons=self._reasons, claims=claims)
 
     def gather(self, ranking: Sequence[Row], provenance: dict[str, Any], drawings: Sequence[Drawing]) -> Tables:
         """The tables that figures are drawn from.

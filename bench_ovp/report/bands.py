@@ -62,7 +62,7 @@ def average_trace(trace: Trace) -> pd.DataFrame:
     """The band of a pair from its runs."""
     return average(
         [
-            Curve(*(np.asarray(run.rows[name]) for name in RECORDED), RANKS.get(run.status, np.nan))
+            Curve(**{name: np.asarray(run.rows[name]) for name in RECORDED}, after=RANKS.get(run.status, np.nan))
             for run in trace.runs
             if run.rows
         ]
@@ -75,7 +75,7 @@ def clean(curve: Curve) -> Curve:
     if not np.all(np.diff(curve.time[kept]) > 0):
         kept = kept[np.argsort(curve.time[kept], kind="stable")]
         kept = kept[np.append(np.diff(curve.time[kept]) > 0, True)] if len(kept) else kept
-    return Curve(*(column[kept] for column in curve[:4]), curve.after)
+    return Curve(**{name: getattr(curve, name)[kept] for name in RECORDED}, after=curve.after)
 
 
 def take_quantiles(logs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

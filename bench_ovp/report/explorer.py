@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .findings import choose_contrast
 from .labels import write_law, write_theory
-from .style import DASHES, Look
+from .looks import DASHES, Look
 from .tables import Tables, list_rows
 
 FloatArray = NDArray[np.float64]

@@ -139,8 +139,8 @@ def summarize(traces: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     for (problem, optimizer), pair in traces.groupby(["problem", "optimizer"], sort=False):
         curves = [
             Curve(
-                *(run[name].to_numpy(float) for name in RECORDED),
-                ends.get((problem, optimizer, seed), np.nan),
+                **{name: run[name].to_numpy(float) for name in RECORDED},
+                after=ends.get((problem, optimizer, seed), np.nan),
             )
             for seed, run in pair.groupby("seed", sort=False)
         ]
