@@ -144,7 +144,7 @@ def summarize(traces: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
             )
             for seed, run in pair.groupby("seed", sort=False)
         ]
-        frames.append(average(curves).assign(problem=problem, optimizer=optimizer))
+        frames.append(average(curves).assign(problem=str(problem), optimizer=str(optimizer)))
     return join_bands(frames)
 
 
