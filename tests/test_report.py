@@ -22,6 +22,7 @@ from bench_ovp.report.labels import (
     write_law,
 )
 from bench_ovp.report.page import render_page, set_powers
+from bench_ovp.report.style import Powers
 from bench_ovp.report.tables import gather
 
 DESCENT, NESTEROV = "gradient-descent[lr=0.05]", "nesterov[lr=0.05]"
@@ -428,3 +429,12 @@ def test_a_suite_that_lacks_something_is_drawn(lack, tmp_path):
         if LACKS[lack] is None or chart.name in LACKS[lack]:
             drawn.append((chart, *save_chart(chart, tmp_path)))
     assert "</html>" in render_page(tables, drawn)
+
+
+@pytest.mark.parametrize(("low", "high", "most"), [(1e-310, 1e3, 8), (1e-28, 1.0, 6), (1e-3, 1e5, 6), (0.0, 1.0, 7)])
+def test_ticks_of_long_axes_have_round_exponents(low, high, most):
+    exponents = np.log10(Powers(numticks=most).tick_values(low, high)).round().astype(int)
+    [stride] = set(np.diff(exponents))
+    assert len(exponents) <= most + 1
+    assert stride in (2, 5, 50)
+    assert np.all(exponents % stride == 0)

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -24,6 +25,8 @@ WITH_POWERS: dict[str, Any] = {
     "fontsize": 7.2,
 }  # has all raised letters, and is wide
 CHARACTER = 0.06  # inches: a letter of a name, on the average
+STRIDES = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500)  # of exponents between ticks
+TINIEST = 1e-323  # an axis may begin at 0, to float64
 RAISE, RAISED_BY = 0.7, 0.38  # size of an exponent, and how far it is raised, in sizes of its base
 
 RC: dict[str, Any] = {
@@ -173,6 +176,20 @@ def place_legend(figure: Figure, handles: Sequence[Artist]) -> None:
     figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
 
 
+class Powers(LogLocator):
+    """Ticks of a logarithmic axis; where not all powers of ten have room, those whose exponents are round numbers."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """Where ticks are between two values of the axis."""
+        low, high = (math.log10(max(value, TINIEST)) for value in sorted((vmin, vmax)))
+        most = int(self.numticks)
+        if high - low <= most:
+            return super().tick_values(vmin, vmax)
+        stride = next(stride for stride in STRIDES if high - low <= stride * most)
+        exponents = range(math.ceil(low / stride) * stride, math.floor(high) + 1, stride)
+        return np.array([10.0**exponent for exponent in exponents])
+
+
 def set_powers(axes: Axes, which: Literal["x", "y"], *, most: int, plain: bool = False) -> None:
     """A logarithmic axis with at most about `most` powers of ten as plain text: mathtext is slow, and large in an SVG.
 
@@ -181,7 +198,7 @@ def set_powers(axes: Axes, which: Literal["x", "y"], *, most: int, plain: bool =
     """
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(numticks=most))
+    axis.set_major_locator(Powers(numticks=most))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: write_power(value, plain=plain)))
     for each in (axes.get_shared_x_axes() if which == "x" else axes.get_shared_y_axes()).get_siblings(axes):
