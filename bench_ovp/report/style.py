@@ -182,7 +182,7 @@ class Powers(LogLocator):
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """Where ticks are between two values of the axis."""
         low, high = (math.log10(max(value, TINIEST)) for value in sorted((vmin, vmax)))
-        most = int(self.numticks)
+        most = int(self.numticks or 9)
         if high - low <= most:
             return super().tick_values(vmin, vmax)
         stride = next(stride for stride in STRIDES if high - low <= stride * most)
