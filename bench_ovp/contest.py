@@ -232,7 +232,7 @@ def find_efforts(loss: Array, effort: Array) -> Effort:
 
     NaN where a target was not reached.
     """
-    lowest = float(np.fmin.reduce(loss))
+    lowest = float(np.fmin.reduce(loss, initial=math.inf))
     reached, spacing = [], []
     for target in TARGETS:
         if not lowest <= target:

@@ -137,7 +137,7 @@ def write_places(ranks: Iterable[float]) -> list[str]:
 def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]:
     """Evaluations at the first record at or below each of TARGETS; inf where there is none."""
     curve = np.asarray(loss)
-    lowest = float(np.fmin.reduce(curve)) if len(curve) else math.inf
+    lowest = float(np.fmin.reduce(curve, initial=math.inf))
     charged = np.asarray(evaluations)
     return tuple(
         float(charged[int((curve <= target).argmax())]) if lowest <= target else math.inf for target in TARGETS
