@@ -39,10 +39,9 @@ def describe_schema(registry: Registry) -> Schema:
         name: (method.description.summary, method.parameters, isinstance(method, DriverMethod) and bool(method.options))
         for name, method in registry.methods.items()
     }
-    label = {"label": _text("what tables shall call it, instead of its name and parameters", LONGEST_NAME)}
     known = {
-        "problem": _describe_item(problems, {}),
-        "optimizer": _describe_item(optimizers, label),
+        "problem": _describe_item(problems, tunable=False),
+        "optimizer": _describe_item(optimizers, tunable=True),
     }
     return {
         "$schema": DIALECT,
@@ -60,6 +59,7 @@ def describe_schema(registry: Registry) -> Schema:
                 {"per_decade": _say("records per decade, log-spaced", **_count(most=FINEST), default=20)},
             ),
             "stop": _refer("stop"),
+            "tuning": _describe_tuning(),
             "overrides": _describe_overrides(),
             "plugins": _say(
                 "Python files with hooks, relative to this file; they are run when it is read",
@@ -101,32 +101,40 @@ def _describe_other(item: Schema) -> Schema:
 Offer = tuple[str, Iterable[Parameter], bool]  # what it is, its parameters, and whether these decide on further ones
 
 
-def _describe_item(offers: Mapping[str, Offer], further: Mapping[str, Schema]) -> Schema:
-    """NAME, or NAME: {PARAMETER: VALUE}."""
+def _describe_item(offers: Mapping[str, Offer], tunable: bool) -> Schema:
+    """NAME, or NAME: {PARAMETER: VALUE}; what can be tuned has `label` and `tune`, too."""
     bare: list[Schema] = []
     mappings: dict[str, Schema] = {}
     for name, (summary, parameters, is_open) in offers.items():
         required = [p.name for p in parameters if p.required]
         if not required:
             bare.append({"const": name, "description": summary})
-        values = {p.name: _describe_values(p) for p in parameters} | dict(further)
+        values = {p.name: _describe_values(p) for p in parameters}
+        rules: Schema = {"required": required} if required else {}
+        if tunable:
+            grids = {p.name: _list_values(p, least=2) for p in parameters}
+            values["label"] = _text("what tables shall call it, instead of its name and parameters", LONGEST_NAME)
+            values["tune"] = _mapping("values to choose from, for each problem anew", grids, is_open)
+            rules = {"allOf": [{"anyOf": _need(key)} for key in required]} if required else {}
         mappings[name] = _say(
             summary,
             type="object" if required else ["object", "null"],
             properties=values,
-            **({"required": required} if required else {}),
+            **rules,
             additionalProperties=is_open,
         )
     mapping = {"type": "object", "properties": mappings, "additionalProperties": False}
     return {"anyOf": [*bare, mapping | {"minProperties": 1, "maxProperties": 1}]}
 
 
+def _need(key: str) -> list[Schema]:
+    """A parameter that must be given, or tuned."""
+    return [{"required": [key]}, {"required": ["tune"], "properties": {"tune": {"required": [key]}}}]
+
+
 def _describe_values(parameter: Parameter) -> Schema:
     """A value, or a list of values: a grid."""
-    from pydantic import TypeAdapter
-
-    value = TypeAdapter(parameter.annotation).json_schema()
-    several = {"type": "array", "minItems": 1, "uniqueItems": True, "items": value}
+    value, several = _describe_value(parameter), _list_values(parameter, least=1)
     default = parameter.default
     plain = not parameter.required and isinstance(default, int | float | str)
     empty = [{"type": "null"}] if default is None and {"type": "null"} not in value.get("anyOf", ()) else []
@@ -135,6 +143,16 @@ def _describe_values(parameter: Parameter) -> Schema:
         anyOf=[*value.get("anyOf", [value]), *empty, several],
         **({"default": default} if plain else {}),
     )
+
+
+def _describe_value(parameter: Parameter) -> Schema:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(parameter.annotation).json_schema()
+
+
+def _list_values(parameter: Parameter, least: int) -> Schema:
+    return {"type": "array", "minItems": least, "uniqueItems": True, "items": _describe_value(parameter)}
 
 
 def _describe_seeds() -> Schema:
@@ -166,6 +184,14 @@ def _describe_stop() -> Schema:
     )
 
 
+def _describe_tuning() -> Schema:
+    tuning = _mapping(
+        "on which seeds optimizers with the key tune are tuned, none of them among those of the suite",
+        {"seeds": _describe_seeds(), "horizon": _refer("horizon")},
+    )
+    return tuning | {"required": ["seeds"]}
+
+
 def _describe_overrides() -> Schema:
     item = _mapping(
         "another horizon or stop rule for some cells",
@@ -183,8 +209,8 @@ def _say(description: str, **rules: Any) -> Schema:
     return {"description": description, **rules} if description else rules
 
 
-def _mapping(description: str, properties: Mapping[str, Schema]) -> Schema:
-    return _say(description, type="object", minProperties=1, properties=dict(properties), additionalProperties=False)
+def _mapping(description: str, properties: Mapping[str, Schema], is_open: bool = False) -> Schema:
+    return _say(description, type="object", minProperties=1, properties=dict(properties), additionalProperties=is_open)
 
 
 def _text(description: str, longest: int) -> Schema:

@@ -12,6 +12,7 @@ import bench_ovp as ovp
 from bench_ovp import excerpt
 from bench_ovp.contest import hold_contests
 from bench_ovp.report import bands
+from bench_ovp.report.figures.profiles import list_tasks
 from bench_ovp.report.tables import complete, gather, summarize
 from bench_ovp.rows import list_ranks
 from bench_ovp.tables import frame_ranking, ranking_frame, runs_frame, trace_frame
@@ -19,6 +20,7 @@ from bench_ovp.trace import Trace
 from bench_ovp.work import fit_run
 
 SEEDS = 9
+FRAMES = ("traces", "runs", "ranking", "comparisons", "bands", "seeds")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +38,8 @@ def entries() -> list[excerpt.Entry]:
 def fill(entries: list[excerpt.Entry]) -> excerpt.Excerpt:
     kept = excerpt.Excerpt()
     pairs = [(trace.problem, trace.optimizer) for trace, _ in entries]
-    ranked = list(list_ranks(pairs, hold_contests(entries)))
-    kept.add(entries, ranked, {f"{a.label} x {b.label}": SEEDS for a, b in pairs})
+    contests = hold_contests(entries)
+    kept.add(entries, contests, list(list_ranks(pairs, contests)), {f"{a.label} x {b.label}": SEEDS for a, b in pairs})
     return kept
 
 
@@ -45,8 +47,8 @@ def draw(kept: excerpt.Excerpt, entries, monkeypatch, tmp_path) -> dict[str, obj
     """What the report is handed."""
     handed = {}
 
-    def draw_report(folder, traces, runs, ranking, provenance, reasons, claims, comparisons, bands, seeds):
-        handed.update(traces=traces, runs=runs, ranking=ranking, reasons=reasons, bands=bands, seeds=seeds)
+    def draw_report(folder, **given):
+        handed.update(given)
         return folder
 
     monkeypatch.setattr("bench_ovp.report.draw_report", draw_report)
@@ -81,10 +83,12 @@ def test_of_many_runs_the_first_seeds_keep_their_traces(entries, monkeypatch, tm
     assert sorted(part["traces"]["seed"].unique()) == [0, 1, 2]
     pd.testing.assert_frame_equal(part["bands"], whole["bands"])  # of all seeds
     pd.testing.assert_frame_equal(part["runs"], whole["runs"])
-    tables = gather(part["traces"], part["runs"], part["ranking"], {}, part["bands"], part["seeds"])
+    tables = gather(**{name: part[name] for name in FRAMES}, provenance={})
     assert len(tables.traced) == 9
     assert set(tables.traced["seed"]) == {0, 1, 2}
-    assert len(gather(whole["traces"], whole["runs"], whole["ranking"], {}).traced) == 27
+    tasks = list_tasks(tables)
+    assert len(tasks) == 9 * len(tables.targets)  # a run whose trace is left out is not one that failed its tasks
+    assert len(gather(**{name: whole[name] for name in FRAMES}, provenance={}).traced) == 27
 
 
 def test_one_seed_of_each_pair_is_always_there(entries, monkeypatch, tmp_path):

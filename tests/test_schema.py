@@ -114,6 +114,7 @@ ACCEPTED = {
     "all of stop": TINY + "stop: {loss: 0, wall: 1h30m, memory: 1.5GB}\n",
     "stop in numbers": TINY + "stop: {wall: 0.5, memory: 1e9}\n",
     "an override": TINY + 'overrides: [{cells: "* x heavy*", horizon: {iterations: 10}, stop: {wall: 5}}]\n',
+    "a tuned one": change("lr: 0.1", "tune: {lr: [0.1, 0.2]}") + "tuning: {seeds: [5, 6], horizon: {iterations: 9}}\n",
     "a flow with its time": change("heavy-ball", "gradient-flow").replace("1e3}", "1e3, time: 10}"),
 }
 REFUSED = {
@@ -161,6 +162,12 @@ REFUSED = {
     "an override of nothing": TINY + 'overrides: [{cells: "*"}]\n',
     "no overrides": TINY + "overrides: []\n",
     "a plug-in that is no Python file": TINY + "plugins: [mine.txt]\n",
+    "a tuning without seeds": change("lr: 0.1", "tune: {lr: [0.1, 0.2]}") + "tuning: {horizon: {iterations: 9}}\n",
+    "one value to tune": change("lr: 0.1", "tune: {lr: [0.1]}") + "tuning: {seeds: [5]}\n",
+    "a value to tune twice": change("lr: 0.1", "tune: {lr: [0.1, 0.1]}") + "tuning: {seeds: [5]}\n",
+    "nothing to tune": change("lr: 0.1", "tune: {}") + "tuning: {seeds: [5]}\n",
+    "what cannot be tuned": change("lr: 0.1", "tune: {rate: [1, 2]}") + "tuning: {seeds: [5]}\n",
+    "a problem that is tuned": change("d: 5", "tune: {d: [5, 6]}") + "tuning: {seeds: [5]}\n",
     "a list": "- name: tiny\n",
 }
 UNSEEN = {  # refused by `check`, which sees what belongs together
@@ -169,6 +176,9 @@ UNSEEN = {  # refused by `check`, which sees what belongs together
     "a flow without a time": change("heavy-ball", "gradient-flow"),
     "a horizon without an end": change("iterations", "stepped"),
     "an override that matches nothing": TINY + 'overrides: [{cells: "a*", stop: {wall: 1}}]\n',
+    "tuned on what is reported": change("lr: 0.1", "tune: {lr: [0.1, 0.2]}") + "tuning: {seeds: [1]}\n",
+    "given and tuned": change("lr: 0.1", "lr: 0.1, tune: {lr: [0.1, 0.2]}") + "tuning: {seeds: [5]}\n",
+    "a tuning of nothing": TINY + "tuning: {seeds: [5]}\n",
     "a start that is not there": change("d: 5", "w0: w.npy"),
     "a name of a device": change("tiny", "con"),
     "too many runs": change("seeds: 2", "seeds: 1e9"),
@@ -234,6 +244,9 @@ STRANGE = Registry(
         ("{valley: {width: 2}}", "{ball: {lr: 1}}", True),
         ("{valley: {width: 2, kind: flat, shape: [1, 2]}}", "library", True),
         ("{valley: {width: 2}}", "{library: {method: deep, depth: 3}}", True),  # its method decides what it takes
+        ("{valley: {width: 2}}", "{ball: {tune: {lr: [1, 2]}}}", True),
+        ("{valley: {width: 2}}", "{ball: {tune: {every: [1, 2]}}}", False),  # and lr?
+        ("{valley: {width: 2}}", "{library: {method: deep, tune: {depth: [1, 2]}}}", True),
         ("valley", "{ball: {lr: 1}}", False),  # a width must be given
         ("{valley: }", "{ball: {lr: 1}}", False),
         ("{valley: {}}", "{ball: {lr: 1}}", False),

@@ -31,7 +31,7 @@ def list_tasks(tables: Tables) -> pd.DataFrame:
     """A row per run and target: evaluations at the first record at or below it, inf where there is none."""
     keys = ["problem", "optimizer", "seed"]
     frames = [pd.DataFrame(columns=[*keys, "target", "evaluations"]).astype({"evaluations": float})]
-    runs = tables.runs[keys].drop_duplicates()
+    runs = tables.traced[keys].drop_duplicates()  # of a run whose trace is left out nothing is known
     known = tables.traces[tables.traces["evaluations"] > 0]
     for target in tables.targets.values():
         reached = known[known["loss"] <= target].groupby(keys, sort=False)["evaluations"].min()
