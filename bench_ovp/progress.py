@@ -82,14 +82,18 @@ class Reporting:
     def _open_bar(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
 
+        console = Console(stderr=True)
+        rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # what is left: numbers are never cut
         self._bar = Progress(
             TextColumn("{task.fields[cells]} cells", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=24 if console.width >= 100 else 8),
             TextColumn("{task.fields[left]}", markup=False),
-            TextColumn("{task.fields[label]}", markup=False),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[label]}", markup=False, table_column=rest),
+            console=console,
             transient=True,
+            expand=True,
         )
         self._task = self._bar.add_task("", total=max(self._total, 1e-9), cells="", left="", label="")
         self._bar.start()
