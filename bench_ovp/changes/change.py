@@ -72,7 +72,15 @@ class Pair:
 
 
 class Speed(NamedTuple):
-    """Seconds per step of an optimizer: after over before, with a 95% interval over `pairs` problems, and Holm's p."""
+    """Seconds per step of an optimizer, after over before.
+
+    Args:
+        optimizer: its label.
+        ratio: of seconds per iteration, or per evaluation of a flow: the geometric mean over problems.
+        low, high: its 95% interval.
+        p: Holm's, over all optimizers.
+        pairs: how many problems it is the mean of.
+    """
 
     optimizer: str
     ratio: float
