@@ -23,7 +23,7 @@ from bench_ovp.report.figures.profiles import list_tasks, profile
 from bench_ovp.report.figures.sensitivity import tabulate_sensitivity
 from bench_ovp.report.figures.slopes import extrapolate, measure_slope
 from bench_ovp.report.standings import average_ranks, bound_ranks
-from bench_ovp.report.style import COLUMN, DOUBLE, LAWS, wrap_name
+from bench_ovp.report.style import COLUMN, DOUBLE, LAWS, Powers, wrap_name, write_power
 from bench_ovp.report.sweeps import find_sweeps
 
 SEVERAL = ("gradient-descent[lr=0.05]", "heavy-ball[lr=0.05,beta=0.9]", "preconditioned-gradient-descent[lr=0.5]")
@@ -369,6 +369,26 @@ def test_mean_ranks_are_means(tables):
     means = average_ranks(bounds).set_index("optimizer")
     assert means.loc["a", ["rank", "low", "high", "problems"]].tolist() == [1.25, 1.0, 1.5, 2]
     assert means.loc["b", ["rank", "low", "high", "problems"]].tolist() == [1.75, 1.5, 2.0, 2]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1e-3, "10⁻³"), (2e-3, "2·10⁻³"), (5e7, "5·10⁷"), (1.0, "10⁰"), (0.2, "0.2"), (50.0, "50"), (0.0, "0"),
+     (5e-324, "10⁻³²⁴"), (1e300, "10³⁰⁰"), (9.9999999999e-5, "10⁻⁴")],
+)  # fmt: skip
+def test_powers_are_written_as_they_are(value, text):
+    assert write_power(value) == text
+
+
+def test_powers_near_one_may_be_plain():
+    assert [write_power(x, plain=True) for x in (0.01, 1.0, 1000.0, 1e-4)] == ["0.01", "1", "1000", "10⁻⁴"]
+
+
+def test_an_axis_has_two_numbers_or_more():
+    for low, high in ((1e-9, 1e3), (0.3, 0.7), (1.1, 4.0), (2e-5, 9e-5), (0.9, 1.2e1)):
+        seen = [tick for tick in Powers(numticks=6).tick_values(low, high) if low <= tick <= high]
+        assert 2 <= len(seen) <= 10
+    assert set(Powers(numticks=6).tick_values(1e-9, 1e3)) <= {10.0**k for k in range(-12, 7)}
 
 
 # --- it fits ---

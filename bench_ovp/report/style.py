@@ -177,17 +177,21 @@ def place_legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 class Powers(LogLocator):
-    """Ticks of a logarithmic axis; where not all powers of ten have room, those whose exponents are round numbers."""
+    """Powers of ten: with round exponents where not all have room, and 1, 2 and 5 times them where fewer than two are."""
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
-        """Where ticks are between two values of the axis."""
-        low, high = (math.log10(max(value, TINIEST)) for value in sorted((vmin, vmax)))
+        """Of a view from vmin to vmax."""
+        low, high = sorted((vmin, vmax))
+        exponents = [math.log10(max(value, TINIEST)) for value in (low, high)]
         most = int(self.numticks or 9)
-        if high - low <= most:
-            return super().tick_values(vmin, vmax)
-        stride = next(stride for stride in STRIDES if high - low <= stride * most)
-        exponents = range(math.ceil(low / stride) * stride, math.floor(high) + 1, stride)
-        return np.array([10.0**exponent for exponent in exponents])
+        if (decades := exponents[1] - exponents[0]) > most:
+            stride = next(stride for stride in STRIDES if decades <= stride * most)
+            first = math.ceil(exponents[0] / stride) * stride
+            return np.array([10.0**exponent for exponent in range(first, math.floor(exponents[1]) + 1, stride)])
+        ticks = super().tick_values(vmin, vmax)
+        if low > 0 and np.count_nonzero((ticks >= low) & (ticks <= high)) < 2:
+            ticks = LogLocator(subs=(1.0, 2.0, 5.0), numticks=9).tick_values(vmin, vmax)
+        return ticks
 
 
 def set_powers(axes: Axes, which: Literal["x", "y"], *, most: int, plain: bool = False) -> None:
@@ -206,13 +210,14 @@ def set_powers(axes: Axes, which: Literal["x", "y"], *, most: int, plain: bool =
 
 
 def write_power(value: float, *, plain: bool = False) -> str:
-    """A power of ten: `10⁻³`; near 1 as a plain number, if wanted."""
+    """A power of ten, `10⁻³`, or a multiple of one, `2·10⁻³`; near 1 as a plain number, if wanted."""
     if value <= 0.0:  # an axis down to the smallest of doubles
         return "0"
-    exponent = round(math.log10(value))
-    if plain and -3 < exponent < 4:
+    exponent = math.floor(math.log10(value) + 1e-9)
+    factor = round(value / 10.0**exponent, 6) if exponent > -300 else 1
+    if (plain and -3 < exponent < 4) or (factor != 1 and exponent in (-1, 0, 1)):
         return f"{value:g}"
-    return f"10{raise_digits(str(exponent))}"
+    return f"{'' if factor == 1 else f'{factor:g}·'}10{raise_digits(str(exponent))}"
 
 
 def write_target(value: float) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
 from ..chart import Chart, Kind, name_part, split_evenly
 from ..labels import clip, shorten
@@ -115,10 +115,7 @@ def draw_constants(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
         set_powers(axes, "y", most=6, plain=True)
-        if panel["high"].max() < 100 * panel["low"].min():  # there may be no power of ten in it
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.set_ylim(panel["low"].min() / 1.6, panel["high"].max() * 1.6)
+        axes.set_ylim(panel["low"].min() / 1.6, panel["high"].max() * 1.6)
         set_title(axes, clip(short[str(family)]))
         axes.set_xlabel(str(parameter))
         axes.set_ylabel("constant C of C·t⁻ᵖ" if law == "power" else "rate c of e⁻ᶜᵗ", **WITH_POWERS)

@@ -14,7 +14,7 @@ from ..style import make_panels, place_legend, set_powers, write_target
 from ..tables import Tables
 
 MOST = 20  # optimizers that are drawn: those that solve most
-POINTS = 160  # of a line
+POINTS = 72  # of a line
 COLUMNS = ("panel", "optimizer", "at", "value", "low", "high", "tasks")
 CAPTION = (
     "A task is a problem, a seed and a loss to come down to, {targets}. Left: the share of its tasks that an optimizer "
