@@ -27,7 +27,7 @@ def compare_ranks(ranking: pd.DataFrame) -> pd.DataFrame:
 def complete_suite(suite: Suite) -> Tables:
     """The tables of a suite with its comparisons, and ranks per evaluation that are those per time."""
     ranking = suite.ranking.assign(rank_evaluations=suite.ranking["rank"])
-    return gather(suite.traces, suite.runs, ranking, suite.provenance, compare_ranks(ranking))
+    return gather(suite.traces, suite.runs, ranking, suite.provenance, comparisons=compare_ranks(ranking))
 
 
 def rename(frame: pd.DataFrame, problem: str, optimizer: str) -> pd.DataFrame:

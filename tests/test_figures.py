@@ -563,3 +563,24 @@ def test_equal_orders_give_equal_bytes(charts, tmp_path):
 def test_claims_have_no_figure_without_drawings(tables):
     assert claims_figures.chart_claims(tables) == []
     assert len(OPTIMIZERS) == 6
+
+
+def test_the_page_shows_three_parts_of_what_is_split(large):
+    shown = [chart for chart in list_charts(large) if chart.name.startswith("laws")]
+    whole = choose_charts(large, ["laws"])
+    assert len(whole) > len(shown) == 3
+    assert shown[-1].caption.endswith(f" {len(whole) - 3} more are drawn by bench-ovp report DIR --figures laws.")
+    assert [chart.name for chart in shown] == ["laws", "laws-2", "laws-3"]
+
+
+def test_seeds_without_traces_are_no_failures(tables):
+    """Of many seeds a page may have the traces of some only; what failed among these still counts."""
+    kept = tables.traces[tables.traces["seed"] == 0]
+    tasks = list_tasks(tables._replace(traces=kept))
+    assert set(tasks["seed"]) == {0}
+    assert len(tasks) == len(tables.targets) * (tables.runs["seed"] == 0).sum()
+    gone = (kept["problem"] == PROBLEMS[0]) & (kept["optimizer"] == SEVERAL[0])
+    tasks = list_tasks(tables._replace(traces=kept[~gone]))
+    lost = tasks[(tasks["problem"] == PROBLEMS[0]) & (tasks["optimizer"] == SEVERAL[0])]
+    assert len(lost) == len(tables.targets)
+    assert np.isinf(lost["evaluations"]).all()

@@ -36,7 +36,8 @@ def draw_report(
     """Draw every figure and the page of a suite, complete or not.
 
     Args:
-        folder: of the suite's results; figures go to `figures/` in it, the page to `report.html`.
+        folder: of the suite's results; figures go to `figures/` in it, the page to `report.html`. Its
+            `comparisons.csv`, if there is one, is what ranks are drawn from.
         traces, runs, ranking: the tables of the suite. Columns may be missing, tables empty.
         provenance: suite, suite_file, started, finished, versions, machine, git, missing, problems,
             optimizers, clocks; each of them optional.
@@ -48,7 +49,16 @@ def draw_report(
     Returns:
         The path of the page.
     """
-    tables = gather(traces, runs, ranking, provenance, comparisons, claims.drawings, bands, seeds)
+    tables = gather(
+        traces,
+        runs,
+        ranking,
+        provenance,
+        comparisons=comparisons,
+        drawings=claims.drawings,
+        bands=bands,
+        seeds=seeds,
+    )
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     drawn, beside = (

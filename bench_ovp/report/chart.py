@@ -5,7 +5,7 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -52,6 +52,11 @@ def split_evenly(items: Sequence[T], most: int) -> list[list[T]]:
     count = -(-len(items) // most)
     edges = [round(place * len(items) / count) for place in range(count + 1)] if count else [0]
     return [list(items[first:last]) for first, last in pairwise(edges)]
+
+
+def tell_more(things: Sized, most: int, name: str) -> str:
+    """What a caption adds where not all are drawn."""
+    return f" Drawn are the first {most} of {len(things)} {name}." if len(things) > most else ""
 
 
 def name_part(kind: Kind, place: int, count: int) -> tuple[str, str]:

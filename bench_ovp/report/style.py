@@ -177,7 +177,7 @@ def place_legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 class Powers(LogLocator):
-    """Powers of ten: with round exponents where not all have room, and 1, 2 and 5 times them where fewer than two are."""
+    """Powers of ten: of round exponents where not all have room, and 1, 2 and 5 times them where few are."""
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """Of a view from vmin to vmax."""
@@ -188,9 +188,9 @@ class Powers(LogLocator):
             stride = next(stride for stride in STRIDES if decades <= stride * most)
             first = math.ceil(exponents[0] / stride) * stride
             return np.array([10.0**exponent for exponent in range(first, math.floor(exponents[1]) + 1, stride)])
-        ticks = super().tick_values(vmin, vmax)
+        ticks = np.asarray(super().tick_values(vmin, vmax))
         if low > 0 and np.count_nonzero((ticks >= low) & (ticks <= high)) < 2:
-            ticks = LogLocator(subs=(1.0, 2.0, 5.0), numticks=9).tick_values(vmin, vmax)
+            ticks = np.asarray(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9).tick_values(vmin, vmax))
         return ticks
 
 

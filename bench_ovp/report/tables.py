@@ -103,6 +103,7 @@ def gather(
     runs: pd.DataFrame,
     ranking: pd.DataFrame,
     provenance: dict[str, Any],
+    *,
     comparisons: pd.DataFrame | None = None,
     drawings: Sequence[Drawing] = (),
     bands: pd.DataFrame | None = None,

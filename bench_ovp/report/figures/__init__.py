@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...errors import InputError
 from ...figure_names import refuse_name
-from ..chart import Chart
+from ..chart import Chart, Kind
 from ..tables import Tables
 from . import (
     claims,
@@ -42,18 +42,28 @@ FIGURES = (
 )
 
 
-MOST = 12  # figures of one kind on the page
+MOST_PARTS = 3  # of one figure on the page
+MOST, MOST_LINES = 12, 150  # figures of convergence there, and lines in all of them
+
+
+def count_shown(kind: Kind, tables: Tables) -> int:
+    """How many figures of a kind the page has: many are slow to draw, and are not looked at."""
+    if kind is not convergence.KIND:
+        return MOST_PARTS
+    lines = min(len(tables.problems), convergence.MOST_LINES)
+    return max(MOST_PARTS, min(MOST, MOST_LINES // max(lines, 1)))
 
 
 def list_charts(tables: Tables) -> list[Chart]:
-    """The charts of the page but those of the claims, in its order: the first MOST of each kind."""
+    """The charts of the page but those of the claims, in its order: the first of each kind, if there are many."""
     shown: list[Chart] = []
     for kind in FIGURES:
         charts = kind.list_charts(tables) if kind is not claims.KIND else []
-        if len(charts) > MOST:
-            more = f" {len(charts) - MOST} more are drawn by bench-ovp report DIR --figures {kind.name}."
-            charts[MOST - 1] = charts[MOST - 1]._replace(caption=f"{charts[MOST - 1].caption}{more}")
-        shown += charts[:MOST]
+        most = count_shown(kind, tables)
+        if len(charts) > most:
+            more = f" {len(charts) - most} more are drawn by bench-ovp report DIR --figures {kind.name}."
+            charts[most - 1] = charts[most - 1]._replace(caption=f"{charts[most - 1].caption}{more}")
+        shown += charts[:most]
     return shown
 
 

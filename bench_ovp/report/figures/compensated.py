@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..chart import Chart, Kind, name_part, split_evenly
+from ..chart import Chart, Kind, name_part, split_evenly, tell_more
 from ..labels import write_number
 from ..style import WITH_POWERS, make_panels, place_legend, set_powers, set_title
 from ..tables import Tables, list_rows
 from .convergence import draw_band
 
-MOST = 12  # panels of one figure
+MOST, MOST_LINES = 12, 24  # panels of one figure, and problems: the first
 CAPTION = (
     "The loss times t^p, for the pairs that follow a power law. A flat line means that the law holds; its "
     "height is the constant C of C·t^−p. A line that still tilts has not settled: its exponent differs from "
@@ -41,7 +41,7 @@ def choose_exponent(row: dict[str, Any]) -> Exponent | None:
 def compensate(tables: Tables) -> pd.DataFrame:
     """The bands of all power laws, from t = 1 on, times t^p."""
     frames = []
-    for row in list_rows(tables.ranking):
+    for row in list_rows(tables.ranking[tables.ranking["problem"].isin(list(tables.problems)[:MOST_LINES])]):
         exponent = choose_exponent(row)
         band = tables.pair(row["problem"], row["optimizer"])
         band = band[band["time"] >= 1]
@@ -97,13 +97,14 @@ def chart_compensated(tables: Tables) -> list[Chart]:
     optimizers = [label for label in tables.optimizers if label in set(data["optimizer"])]
     parts = split_evenly(optimizers, MOST)
     charts = []
+    caption = CAPTION + tell_more(tables.problems, MOST_LINES, "problems")
     for place, labels in enumerate(parts, start=1):
         part = data[data["optimizer"].isin(labels)]
         count = part.groupby(["problem", "optimizer"]).ngroups
         charts.append(
             Chart(
                 *name_part(KIND, place, len(parts)),
-                CAPTION,
+                caption,
                 f"Loss times t to the p against time for {count} pairs that follow a power law.",
                 part,
                 partial(draw_compensated, tables, part),

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ..chart import Chart, Kind
+from ..chart import Chart, Kind, tell_more
 from ..findings import write_laws
 from ..labels import slug
 from ..looks import MARKERS, Look
@@ -138,8 +138,7 @@ def chart_convergence(tables: Tables) -> list[Chart]:
     """One chart for each optimizer."""
     charts: list[Chart] = []
     names: set[str] = set()
-    more = f" Drawn are the first {MOST_LINES} of {len(tables.problems)} problems."
-    more *= len(tables.problems) > MOST_LINES
+    more = tell_more(tables.problems, MOST_LINES, "problems")
     for optimizer, look in tables.optimizers.items():
         bands = tables.bands[tables.bands["optimizer"] == optimizer]
         if bands.empty:

@@ -12,9 +12,10 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarForm
 
 from ..chart import Chart, Kind, name_part
 from ..labels import clip, count_decimals, write_number
-from ..style import INK, QUIET, WITH_POWERS, is_narrow, measure_panel, measure_row, place_legend, wrap_name
+from ..style import INK, QUIET, WITH_POWERS, measure_panel, measure_row, place_legend, wrap_name
 from ..tables import Tables, list_rows
 
+BESIDE = 6.2  # inches, from which on both kinds have room beside each other
 LINE, BOLD = 0.135, 0.07  # inches: a row, and a letter of a heading
 MOST_LINES = 45  # of a panel; what is more goes to a figure of its own
 KINDS = {"power": "power laws: p of t⁻ᵖ", "exponential": "exponentials: c of e⁻ᶜᵗ"}
@@ -105,7 +106,7 @@ def draw_laws(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     """Exponents left, rates right; one above the other in a narrow figure."""
     kinds = [law for law in KINDS if (data["law"] == law).any()]
     parts = [data[data["law"] == law] for law in kinds]
-    stacked = is_narrow(width)
+    stacked = width < BESIDE
     room = (0.33 if stacked else 0.24) * width
     rows = {problem: measure_row(wrap_name(tables.problems[problem].name, room)) for problem in data["problem"]}
     counts = [part["problem"].map(rows).sum() + part["optimizer"].nunique() for part in parts]

@@ -5,7 +5,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from ..chart import Chart, Kind, name_part, split_evenly
+from ..chart import Chart, Kind, name_part, split_evenly, tell_more
 from ..style import is_left, is_lowest, make_panels, place_legend, set_title
 from ..tables import Tables
 from .convergence import draw_band, set_log_axes
@@ -46,7 +46,7 @@ def chart_optimizers(tables: Tables) -> list[Chart]:
     recorded = set(tables.bands.loc[tables.bands["evaluations"] > 0, "problem"])
     parts = split_evenly([problem for problem in tables.problems if problem in recorded], MOST)
     names = ", ".join(look.short for look in tables.optimizers.values())
-    more = f" Drawn are the first {MOST_LINES} of {len(tables.optimizers)}." * (len(tables.optimizers) > MOST_LINES)
+    more = tell_more(tables.optimizers, MOST_LINES, "optimizers")
     return [
         Chart(
             *name_part(KIND, place, len(parts)),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from ..chart import Chart, Kind, name_part, split_evenly
+from ..chart import Chart, Kind, name_part, split_evenly, tell_more
 from ..looks import Look
 from ..style import DOUBLE, INK, QUIET, is_left, make_panels, measure_panel, place_legend, set_title
 from ..tables import Tables, list_rows
@@ -18,7 +18,7 @@ from .convergence import GUIDE
 HALF = 0.1  # decades of t on either side of a slope
 REACH = 1.0  # decade of t that is drawn, and from which the line is drawn on
 PER_DECADE = 12
-MOST = 12  # panels of one figure
+MOST, MOST_LINES = 12, 24  # panels of one figure, and problems: the first
 COLUMNS = ("problem", "optimizer", "series", "time", "end_over_time", "value", "low", "high")
 CAPTION = (
     "The slope −d log L/d log t of the last decade, over a fifth of a decade each, against t_end/t: 1 is the end of "
@@ -60,6 +60,7 @@ def tabulate_slopes(tables: Tables) -> pd.DataFrame:
     found: list[dict[str, object]] = []
     order = {label: place for place, label in enumerate(tables.optimizers)}
     wanted = tables.ranking[tables.ranking["law"] == "power"]
+    wanted = wanted[wanted["problem"].isin(list(tables.problems)[:MOST_LINES])]
     wanted = wanted.sort_values("optimizer", key=lambda labels: labels.map(order), kind="stable")
     runs = tables.runs[tables.runs["law"] == "power"]
     following = set(zip(runs["problem"], runs["optimizer"], runs["seed"], strict=True))
@@ -159,6 +160,7 @@ def chart_slopes(tables: Tables) -> list[Chart]:
         return []
     parts = split_evenly(list(data["optimizer"].unique()), MOST)
     charts = []
+    caption = CAPTION + tell_more(tables.problems, MOST_LINES, "problems")
     for place, labels in enumerate(parts, start=1):
         part = data[data["optimizer"].isin(labels)]
         limits = part[part["series"] == "limit"]["value"]
@@ -167,7 +169,7 @@ def chart_slopes(tables: Tables) -> list[Chart]:
             f"{limits.min():.3g} to {limits.max():.3g}."
         )
         charts.append(
-            Chart(*name_part(KIND, place, len(parts)), CAPTION, alt, part, partial(draw_slopes, tables, part))
+            Chart(*name_part(KIND, place, len(parts)), caption, alt, part, partial(draw_slopes, tables, part))
         )
     return charts
 
