@@ -25,7 +25,7 @@ from .findings import write_findings
 from .labels import count_decimals, write_law, write_number, write_theory
 from .style import LAWS
 from .tables import FAILURES, TARGET, Tables, list_rows
-from .why import HEADINGS, list_contenders, write_reasons
+from .why import HEADINGS, list_contenders, write_reasons, write_short
 
 if TYPE_CHECKING:
     from ..reasons import Reasons
@@ -102,9 +102,7 @@ def list_ranking(tables: Tables) -> list[dict[str, Any]]:
 
 def write_constant(value: float) -> str:
     """Three digits of a constant."""
-    if not np.isfinite(value):
-        return "–"
-    return write_number(value, 2) if not 1e-2 <= abs(value) < 1e3 else f"{value:.3g}"
+    return write_short(value) if np.isfinite(value) else "–"
 
 
 def list_failures(tables: Tables) -> list[dict[str, Any]]:
