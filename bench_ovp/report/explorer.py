@@ -23,7 +23,7 @@ KNOWN = {"problem", "optimizer", "seed", "how", "loss_rtol", *CLOCKS}
 SINGLE = re.compile(r".*_\d+")  # quantities of one student each: many, and traces.parquet has them
 POINTS = 160  # of a trace; the checkpoints of eight decades at 20 each
 FEWEST = 24  # points of a trace in a large suite, before pairs are left out
-LOSSES, OTHERS = 160_000, 240_000  # numbers embedded, at about 4 bytes each
+LOSSES, OTHERS = 160_000, 160_000  # numbers embedded, at about 4 bytes each
 UNIT = 1e-5  # of a decimal logarithm: five digits
 
 
