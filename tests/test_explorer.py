@@ -192,6 +192,12 @@ def test_what_is_left_out_is_said(monkeypatch):
     ]
 
 
+def test_traces_that_were_left_out_before_are_said_to_be(suite):
+    first = suite._replace(traces=suite.traces[suite.traces["seed"] < 2])
+    assert gather_traces(gather(*first, seeds=2))["told"] == ["Of 3 seeds the first 2 are here."]
+    assert gather_traces(gather(*first))["told"] == []  # here the third just left no trace
+
+
 def test_a_bounded_page_keeps_to_its_bounds(monkeypatch, suite):
     monkeypatch.setattr(explorer, "LOSSES", 4 * 2 * 80)
     monkeypatch.setattr(explorer, "OTHERS", 4 * 3 * 80)

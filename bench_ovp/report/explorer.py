@@ -94,8 +94,12 @@ class Bounds(NamedTuple):
     told: list[str]  # what is left out, in sentences
 
 
-def find_bounds(runs: Runs, quantities: Sequence[str]) -> Bounds:
-    """As many seeds of every pair as fit into the room for losses; of these, as many as fit with all quantities."""
+def find_bounds(runs: Runs, quantities: Sequence[str], all_seeds: int = 0) -> Bounds:
+    """As many seeds of every pair as fit into the room for losses; of these, as many as fit with all quantities.
+
+    Args:
+        all_seeds: of the suite, if `runs` has but some of them.
+    """
     pairs = np.append(0, np.cumsum((np.diff(runs.problems) != 0) | (np.diff(runs.optimizers) != 0)))[: len(runs.seeds)]
     every = len(np.unique(pairs))
     shown = min(every, LOSSES // FEWEST)
@@ -108,8 +112,8 @@ def find_bounds(runs: Runs, quantities: Sequence[str]) -> Bounds:
     told = []
     if shown < every:
         told.append(f"{every - shown:,} pairs have no room on this page.")
-    if len(held) < len(seeds):
-        told.append(f"Of {len(seeds):,} seeds the first {len(held):,} are here.")
+    if len(held) < max(all_seeds, len(seeds)):
+        told.append(f"Of {max(all_seeds, len(seeds)):,} seeds the first {len(held):,} are here.")
     if few < len(held) and len(quantities) > 1:
         told.append(f"Beside the loss, quantities are here for {f'the first {few:,}' if few else 'none'} of the seeds.")
     return Bounds(np.flatnonzero((pairs < shown) & np.isin(runs.seeds, held)), points, held[:few], told)
@@ -126,7 +130,7 @@ def gather_traces(tables: Tables) -> dict[str, Any]:
     """
     quantities = list_quantities(tables.traces)
     runs = sort_runs(tables.traces, tables.problems, tables.optimizers)
-    bounds = find_bounds(runs, quantities)
+    bounds = find_bounds(runs, quantities, 0 if tables.seeds is None else tables.runs["seed"].nunique())
     labels = list(tables.problems), list(tables.optimizers)
     ranking = {(row["problem"], row["optimizer"]): row for row in list_rows(tables.ranking)}
     pool = Pool()
