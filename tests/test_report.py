@@ -228,6 +228,7 @@ def test_formulas_in_figures():
 
 def test_formulas_on_the_page():
     assert set_powers("t^−3.00 <b>") == "t<sup>−3.00</sup> &lt;b&gt;"
+    assert set_powers("L^(−1/3) n^(17/3) t^p x^(a<b)") == ("L<sup>−1/3</sup> n<sup>17/3</sup> t<sup>p</sup> x^(a&lt;b)")
 
 
 def test_slugs_are_safe():

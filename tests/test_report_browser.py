@@ -23,7 +23,7 @@ import bench_ovp as ovp
 from bench_ovp.claims import FAILS, HOLDS, OUTSIDE
 from bench_ovp.report.chart import save_chart
 from bench_ovp.report.figures import list_charts
-from bench_ovp.report.page import render_page
+from bench_ovp.report.page import ROOM, render_page
 from bench_ovp.report.tables import gather
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -472,7 +472,50 @@ def test_labels_stay_text_in_the_browser(browser, tmp_path, text):
         assert (visit.said, visit.fetched) == ([], [])
 
 
-# The report of the paper's suite
+# Large suites, and that of the paper
+
+
+def make_large(problems: int, optimizers: int, seeds: int, points: int) -> tuple:
+    """Traces, runs and ranking of a suite of very many runs, a fiftieth of which failed for reasons of their own."""
+    names = {
+        "problem": [f"teacher-neuron[n={n},d=20,sigma=0.1]" for n in range(2, 2 + problems)],
+        "optimizer": [f"gradient-descent[lr={lr / 1000}]" for lr in range(1, 1 + optimizers)],
+    }
+    pair = np.repeat(np.arange(problems * optimizers), seeds)
+    run = np.arange(len(pair))
+    labels = pd.DataFrame(
+        {
+            "problem": np.take(names["problem"], pair // optimizers),
+            "optimizer": np.take(names["optimizer"], pair % optimizers),
+        }
+    )
+    time = np.tile(np.logspace(-1, 4, points), len(run))
+    traces = labels.astype("category").loc[np.repeat(run, points)].reset_index(drop=True)
+    traces = traces.assign(seed=np.repeat(run % seeds, points), time=time, loss=(1 + time) ** -3, grad_norm=time**-2)
+    broken = run % 50 == 0
+    runs = labels.assign(seed=run % seeds, law="power", final_loss=1e-12, status=np.where(broken, "failed", "ok"))
+    runs["reason"] = [f"error {place}" * bool(each) for place, each in enumerate(broken)]
+    ranking = labels.iloc[::seeds].assign(rank=1, law="power", value=3.0, low=2.9, high=3.1, share=1.0, seeds=seeds)
+    return traces, runs, ranking.reset_index(drop=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(100, 10, 100, 60), (2500, 20, 2, 30)])
+def test_a_page_of_100_000_runs_still_opens(browser, tmp_path, shape):
+    *tables, bands = *make_large(*shape), pd.DataFrame({"problem": [], "optimizer": [], "time": [], "loss": []})
+    assert len(tables[1]) == 100_000
+    path = tmp_path / "report.html"
+    path.write_text(render_page(gather(*tables, {}, bands=bands), []))
+    assert path.stat().st_size < 20e6 - 1.5 * ROOM  # figures may come to it: in base64, and packed for phones
+    with Visit(browser, path) as visit:
+        assert visit.ask(LINES) > 0
+        assert re.search(r"seeds? the first|no room on this page", visit.page.locator("#explore").inner_text())
+        visit.page.get_by_role("group", name="Filter: ranking").get_by_role("searchbox").fill("n=77,")
+        assert len(visit.rows("ranking")) == shape[1]
+        visit.button("all problems").click()
+        visit.button("all optimizers").click()
+        assert 1000 <= visit.ask(LINES) <= 1500
+        assert (visit.said, visit.fetched) == ([], [])
 
 
 @pytest.mark.slow

@@ -52,8 +52,9 @@ def pack(svg: bytes) -> str:
 
 
 def set_powers(text: str) -> Markup:
-    """Escaped text with its exponents raised: `t^−3.00`, `t^p`, and `10^6` in a number."""
-    return Markup(re.sub(r"\^(−?(?:\d+(?:\.\d+)?|p\b))", r"<sup>\1</sup>", str(escape(text))))  # noqa: S704  escaped above
+    """Escaped text with its exponents raised: `t^−3.00`, `t^p`, `L^(1/3)`, and `10^6` in a number."""
+    raised = re.sub(r"\^(?:\((−?[\d/]+)\)|(−?(?:\d+(?:\.\d+)?|p\b)))", r"<sup>\1\2</sup>", str(escape(text)))
+    return Markup(raised)  # noqa: S704  escaped above
 
 
 def write_count(value: float) -> str:
@@ -169,7 +170,7 @@ def show(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {show(item)}" for key, item in value.items() if item not in ("", None))
     if isinstance(value, list | tuple):
-        return ", ".join(map(show, value))
+        return "; ".join(map(show, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "unknown" if value is None else str(value)
