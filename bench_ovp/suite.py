@@ -495,7 +495,8 @@ def _read_entry(item: Node, kind: str, registry: Registry, folder: Path) -> _Ent
             if len(label) > LONGEST_NAME:
                 raise node.refuse(f"a label of {len(label)} characters; shorten it to {LONGEST_NAME}")
             continue
-        values[key] = _read_parameter(node, choices, folder, ["label", "tune"] if kind == "optimizer" else [])
+        others = (["label", "tune"] if isinstance(node.value, dict) else ["label"]) if kind == "optimizer" else []
+        values[key] = _read_parameter(node, choices, folder, others)
         order.append(key)
     entry = _Entry(item.mark, name, values, label, "", tuned, tuple(order), tune.key_mark if tune else None)
     _refuse_twice(entry, kind)
