@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 SECTION = re.compile(r"^(Args|Returns|Errors|Raises|Source):[ ]*(.*)$")
@@ -69,7 +70,4 @@ def write_item(item: str) -> str:
 def fence_indented(prose: str) -> str:
     """Prose whose indented paragraphs are code, or formulas, set as they stand."""
     paragraphs = re.split(r"\n\s*\n", prose)
-    return "\n\n".join(
-        f"```text\n{inspect.cleandoc('.' + chr(10) + text).partition(chr(10))[2]}\n```" if text[:1] == " " else text
-        for text in paragraphs
-    )
+    return "\n\n".join(f"```text\n{dedent(text)}\n```" if text.startswith(" ") else text for text in paragraphs)

@@ -1,6 +1,7 @@
 """The figures of a report, from a small suite that is run for them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -52,8 +53,12 @@ def make_gallery(suite: Path, results: Path, pictures: Path) -> list[Picture]:
 
 
 def write_gallery(found: list[Picture], folder: str) -> str:
-    """A section per figure, with how to read it."""
-    return "\n\n".join(f"## {p.title}\n\n![{p.alt}]({folder}/{p.name}.svg)\n\n`{p.name}`: {p.caption}" for p in found)
+    """A section per figure, with how to read it; exponents are raised."""
+    parts = []
+    for name, title, caption, alt in found:
+        raised = re.sub(r"\^(−?(?:\d+(?:\.\d+)?|p\b))", r"<sup>\1</sup>", caption)
+        parts.append(f"## {title}\n\n![{alt}]({folder}/{name}.svg)\n\n`{name}`: {raised}")
+    return "\n\n".join(parts)
 
 
 def _take(chart: Chart) -> Picture:

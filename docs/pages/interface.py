@@ -38,17 +38,11 @@ def find(path: str) -> Any:
 
 
 def list_members(kind: type) -> dict[str, Any]:
-    """The public attributes, properties and methods that a class defines, in the order of its source."""
+    """The public fields of a class (each None), then its properties and methods, in the order of its source."""
     left_out = HOST_ONLY.get(kind.__name__, ())
     noted = dict.fromkeys(inspect.get_annotations(kind))
-    members = noted | {name: member for name, member in vars(kind).items() if name not in noted or callable(member)}
-    return {
-        name: member
-        for name, member in members.items()
-        if not name.startswith("_")
-        and name not in left_out
-        and (name in noted or inspect.isfunction(member) or hasattr(member, "__doc__"))
-    }
+    defined = {name: member for name, member in vars(kind).items() if inspect.isfunction(member) or _getter(member)}
+    return {n: member for n, member in (noted | defined).items() if not n.startswith("_") and n not in left_out}
 
 
 def undocumented(path: str) -> list[str]:
@@ -63,7 +57,7 @@ def undocumented(path: str) -> list[str]:
 
 def _say(told: Docstring, name: str, member: Any) -> str:
     """What is said of a member: in its own docstring, or in the class's, under Args or in code type."""
-    if inspect.isfunction(member) or isinstance(member, property) or hasattr(member, "func"):
+    if member is not None:
         return read_docstring(member).prose
     return told.arguments.get(name, "") or (name if re.search(rf"`{name}`", told.prose) else "")
 
@@ -78,15 +72,19 @@ def _describe_class(path: str, kind: type) -> str:
 
 def _describe_member(kind: type, told: Docstring, name: str, member: Any) -> str:
     """A method, a property, or a field with its type and default."""
-    function = getattr(member, "fget", None) or getattr(member, "func", None)
-    if function is not None:
-        noted = write_type(inspect.signature(function).return_annotation)
+    if getter := _getter(member):
+        noted = write_type(inspect.signature(getter).return_annotation)
         return directive("property", name, write_docstring(read_docstring(member)), 5, type=noted)
     if inspect.isfunction(member):
         return directive("method", name + write_signature(member), write_docstring(read_docstring(member)), 5)
     default = _defaults(kind).get(name)
     options = {"type": write_type(inspect.get_annotations(kind)[name])} | ({"value": default} if default else {})
     return directive("attribute", name, told.arguments.get(name, ""), 5, **options)
+
+
+def _getter(member: Any) -> Any:
+    """The function behind a property, cached or not."""
+    return getattr(member, "fget", None) or getattr(member, "func", None)
 
 
 def _declares_fields(kind: type) -> bool:
