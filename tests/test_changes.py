@@ -160,6 +160,20 @@ def test_versions_and_machines_are_told_and_are_no_change(invoke, tiny_results, 
     assert "speed is not compared: the machines differ" in told.stdout
 
 
+def test_what_was_tuned_to_another_value_is_a_change_of_that_pair(tiny_results, copy):
+    """Under one label a parameter may have another value for each problem."""
+
+    def retune(row: dict[str, str]) -> None:
+        if row["problem"] == "teacher-neuron[n=2,d=5]" and row["optimizer"] == "heavy-ball":
+            row["optimizer.beta"] = "0.5"
+
+    edit_rows(copy / "ranking.csv", retune)
+    changes = ovp.compare(tiny_results, copy)
+    assert changed_pairs(changes) == {("teacher-neuron[n=2,d=5]", "heavy-ball")}
+    [pair] = [pair for pair in changes.pairs if pair.changed]
+    assert pair.optimizer.parameters == {"beta": ("0.9", "0.5")}
+
+
 def test_a_rank_alone_is_told_and_is_no_change(invoke, tiny_results, copy):
     edit_rows(copy / "ranking.csv", lambda row: row.update(rank="7") if row["optimizer"] == "heavy-ball" else None)
     told = invoke("compare", tiny_results, copy, "--fail-on-change")

@@ -55,6 +55,12 @@ class Archive:
         """The parameters of each optimizer, likewise."""
         return self._list_parameters(1, "optimizer.")
 
+    def read_parameters(self, labels: tuple[str, str], prefix: str) -> Parameters:
+        """Those of a pair; the ones of its optimizer may be tuned for its problem."""
+        given = {name.removeprefix(prefix): value for name, value in self.ranking[labels].items()
+                 if name.startswith(prefix)}  # fmt: skip
+        return {name: value for name, value in given.items() if value != ""}
+
     def read_problem(self, problem: str) -> dict[str, Read]:
         """The runs on one problem with their laws, by the label of the optimizer.
 
@@ -71,9 +77,9 @@ class Archive:
 
     def _list_parameters(self, place: int, prefix: str) -> dict[str, Parameters]:
         found: dict[str, Parameters] = {}
-        for labels, row in self.ranking.items():
-            given = {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
-            found.setdefault(labels[place], {name: value for name, value in given.items() if value != ""})
+        for labels in self.ranking:
+            if labels[place] not in found:
+                found[labels[place]] = self.read_parameters(labels, prefix)
         order = {label: k for k, label in enumerate(self.provenance.get(prefix[:-1] + "s", ()))}
         return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
 

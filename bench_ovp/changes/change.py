@@ -16,7 +16,7 @@ from ..comparison import LEVEL, Finding, list_findings
 from ..ranking import Standing
 from ..significance import adjust, compare_means
 from .archive import Archive, Read, read_archive
-from .matching import Match, Matching, match
+from .matching import Match, Matching, differ, match
 
 LEAST = 0.01  # relative: a smaller change of a constant or of evaluations is none, however sure it is
 SPEED = 1.25  # ratio of seconds per step, from which on a method is told to be slower or faster
@@ -176,9 +176,10 @@ def _describe_pair(old: Archive, new: Archive, problem: Match, optimizer: Match,
     here, there = (problem.before, optimizer.before), (problem.after, optimizer.after)
     failed = [sum(row["status"] == "failed" for row in rows) for rows in (old.runs[here], new.runs[there])]
     common = one.curves.keys() & other.curves.keys()
+    own = (old.read_parameters(here, "optimizer."), new.read_parameters(there, "optimizer."))
     return Pair(
         problem,
-        optimizer,
+        optimizer._replace(parameters=differ(*own)),
         (one.entrant.standing, other.entrant.standing),
         (old.ranking[here]["rank"], new.ranking[there]["rank"]),
         (failed[0], failed[1]),
