@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -54,9 +55,16 @@ def read_clock(run: Run, rate: Rate, clock: str, rtol: float = 0.0) -> Rate:
 
 def _find_ticks(time: Array, shown: Array, rate: Rate) -> float | None:
     """Units of a clock per unit of time over the window of the law, or None where they change."""
-    inside = (time > 0) & ~(time < rate.start * (1 - STEADY)) & ~(time > rate.end * (1 + STEADY))
-    if not inside.any():
+    first = max(int(np.searchsorted(time, 0.0, "right")), _find_place(time, rate.start * (1 - STEADY), "left", 0))
+    last = _find_place(time, rate.end * (1 + STEADY), "right", len(time))
+    if first >= last:
         return None
-    ticks = shown[inside] / time[inside]
-    last = float(ticks[-1])
-    return last if last > 0 and np.all(np.abs(ticks / last - 1) <= STEADY) else None
+    ticks = shown[first:last] / time[first:last]
+    final = float(ticks[-1])
+    low, high = final * (1 - STEADY), final * (1 + STEADY)
+    return final if final > 0 and low <= ticks.min() and ticks.max() <= high else None
+
+
+def _find_place(time: Array, bound: float, side: Literal["left", "right"], unknown: int) -> int:
+    """Where a bound belongs among ascending times; `unknown`, where there is none."""
+    return unknown if math.isnan(bound) else int(np.searchsorted(time, bound, side))

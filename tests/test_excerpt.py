@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from bench_ovp.contest import hold_contests
 from bench_ovp.report import bands
 from bench_ovp.report.figures.profiles import list_tasks
 from bench_ovp.report.tables import complete, gather, summarize
+from bench_ovp.results import keeping_all
 from bench_ovp.rows import list_ranks
 from bench_ovp.tables import frame_ranking, ranking_frame, runs_frame, trace_frame
 from bench_ovp.trace import Trace
@@ -115,6 +117,16 @@ def test_runs_that_left_no_trace_are_rows(entries):
     assert bands.average_trace(empty).empty
     assert len(runs_frame([(empty, rates)])) == SEEDS
     assert frame_ranking([]).empty
+
+
+def test_garbage_is_looked_for_again_afterwards():
+    assert gc.isenabled()
+    with keeping_all():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError), keeping_all():
+        _ = 1 / 0
+    assert gc.isenabled()
 
 
 # Bands.
