@@ -24,7 +24,7 @@ WITH_POWERS: dict[str, Any] = {
     "fontfamily": "DejaVu Sans",
     "fontsize": 7.2,
 }  # has all raised letters, and is wide
-CHARACTER = 0.06  # inches: a letter of a name, on the average
+CHARACTER, POWER = 0.06, 0.26  # inches: a letter of a name, on the average; a power of ten with air around it
 STRIDES = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500)  # of exponents between ticks
 TINIEST = 1e-323  # an axis may begin at 0, to float64
 RAISE, RAISED_BY = 0.7, 0.38  # size of an exponent, and how far it is raised, in sizes of its base
@@ -145,6 +145,11 @@ def set_title(axes: Axes, name: str, below: str = "") -> None:
     axes.set_title("\n".join(wrap_name(text, room) for text in (name, below) if text))
 
 
+def set_label(axes: Axes, text: str) -> None:
+    """The label of a horizontal axis, in lines that fit below it."""
+    axes.set_xlabel(wrap_name(text, measure_panel(axes) - 0.4))
+
+
 def is_left(axes: Axes) -> bool:
     """Whether a panel is the first of its row."""
     place = axes.get_subplotspec()
@@ -177,21 +182,30 @@ def place_legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 class Powers(LogLocator):
-    """Powers of ten: of round exponents where not all have room, and 1, 2 and 5 times them where few are."""
+    """Powers of ten: of round exponents where not all have room; where fewer than two are seen, a few other numbers.
+
+    Args:
+        most: at most about so many.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(numticks=most)
+        self._most, self._few = most, max(2, 2 * most // 3)  # other numbers are longer
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """Of a view from vmin to vmax."""
         low, high = sorted((vmin, vmax))
         exponents = [math.log10(max(value, TINIEST)) for value in (low, high)]
-        most = int(self.numticks or 9)
-        if (decades := exponents[1] - exponents[0]) > most:
-            stride = next(stride for stride in STRIDES if decades <= stride * most)
+        if (decades := exponents[1] - exponents[0]) > self._most:
+            stride = next(stride for stride in STRIDES if decades <= stride * self._most)
             first = math.ceil(exponents[0] / stride) * stride
             return np.array([10.0**exponent for exponent in range(first, math.floor(exponents[1]) + 1, stride)])
         ticks = np.asarray(super().tick_values(vmin, vmax))
-        if low > 0 and np.count_nonzero((ticks >= low) & (ticks <= high)) < 2:
-            ticks = np.asarray(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9).tick_values(vmin, vmax))
-        return ticks
+        if low <= 0 or np.count_nonzero((ticks >= low) & (ticks <= high)) >= 2:
+            return ticks
+        ticks = np.asarray(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9).tick_values(vmin, vmax))
+        seen = ticks[(ticks >= low) & (ticks <= high)]
+        return seen[:: -(-len(seen) // self._few)] if len(seen) else ticks
 
 
 def set_powers(axes: Axes, which: Literal["x", "y"], *, most: int, plain: bool = False) -> None:
@@ -202,7 +216,9 @@ def set_powers(axes: Axes, which: Literal["x", "y"], *, most: int, plain: bool =
     """
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(Powers(numticks=most))
+    if which == "x":
+        most = min(most, max(2, int((measure_panel(axes) - 0.5) / POWER)))
+    axis.set_major_locator(Powers(most))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: write_power(value, plain=plain)))
     for each in (axes.get_shared_x_axes() if which == "x" else axes.get_shared_y_axes()).get_siblings(axes):

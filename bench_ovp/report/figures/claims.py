@@ -14,7 +14,7 @@ from ...claims import Diagram
 from ...claims.verdicts import Drawing
 from ..chart import Chart, Kind
 from ..looks import assign_looks
-from ..style import make_panels, place_legend, set_powers
+from ..style import make_panels, place_legend, set_label, set_powers, set_title
 from ..tables import Tables
 from .convergence import draw_band
 
@@ -69,8 +69,9 @@ def draw_diagram(tables: Tables, diagram: Diagram, sheet: Sheet, width: float) -
                 height = 0.05 * (1 + list(marks["mark"].unique()).index(name))
                 color = looks[problem].color
                 axes.plot([time, time], [0, height], color=color, linewidth=1, transform=axes.get_xaxis_transform())
-        axes.set_title(tables.optimizers[optimizer].name if len(optimizers) > 1 or len(diagram.panels) == 1 else "")
-        axes.set_xlabel(tables.time_axis(optimizer))
+        if len(optimizers) > 1 or len(diagram.panels) == 1:
+            set_title(axes, tables.optimizers[optimizer].name)
+        set_label(axes, tables.time_axis(optimizer))
         axes.set_ylabel(diagram.panels[panel])
     place_legend(figure, [looks[problem].handle() for problem in problems])
     return figure

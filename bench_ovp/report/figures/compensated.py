@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..chart import Chart, Kind, name_part, split_evenly, tell_more
 from ..labels import write_number
-from ..style import WITH_POWERS, make_panels, place_legend, set_powers, set_title
+from ..style import WITH_POWERS, make_panels, place_legend, set_label, set_powers, set_title
 from ..tables import Tables, list_rows
 from .convergence import draw_band
 
@@ -82,7 +82,7 @@ def draw_compensated(tables: Tables, data: pd.DataFrame, width: float) -> Figure
         late = panel[panel["time"] >= np.sqrt(panel["time"].max())]
         axes.set_ylim(late["low"].min() / 6, late["high"].max() * 6)
         set_title(axes, tables.optimizers[optimizer].name, name_exponents(panel))
-        axes.set_xlabel(tables.time_axis(optimizer))
+        set_label(axes, tables.time_axis(optimizer))
         axes.set_ylabel("L tᵖ", style="italic", **WITH_POWERS)
     shown = [tables.problems[label].handle() for label in tables.problems if label in set(data["problem"])]
     place_legend(figure, shown)

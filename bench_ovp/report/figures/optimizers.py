@@ -6,7 +6,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from ..chart import Chart, Kind, name_part, split_evenly, tell_more
-from ..style import is_left, is_lowest, make_panels, place_legend, set_title
+from ..style import is_left, is_lowest, make_panels, place_legend, set_label, set_title
 from ..tables import Tables
 from .convergence import draw_band, set_log_axes
 
@@ -34,7 +34,7 @@ def draw_optimizers(tables: Tables, problems: Sequence[str], width: float) -> Fi
         if is_left(axes):
             axes.set_ylabel("loss L")
         if is_lowest(axes):
-            axes.set_xlabel("evaluations")
+            set_label(axes, "evaluations")
             axes.tick_params(labelbottom=True)
     drawn = list(tables.optimizers.items())[:MOST_LINES]
     place_legend(figure, [look.handle() for label, look in drawn if label in set(bands["optimizer"])])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..chart import Chart, Kind
 from ..labels import enumerate_words
-from ..style import make_panels, place_legend, set_powers, write_target
+from ..style import make_panels, place_legend, set_label, set_powers, write_target
 from ..tables import Tables
 
 MOST = 20  # optimizers that are drawn: those that solve most
@@ -89,7 +89,7 @@ def draw_profiles(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
         set_powers(axes, "x", most=6, plain=kind == "ratio")
         axes.set_ylim(-0.02, 1.04)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_xlabel(names[kind])
+        set_label(axes, names[kind])
         axes.set_ylabel("tasks solved")
         axes.set_title("within a budget" if kind == "evaluations" else "beside the first")
     place_legend(figure, [tables.optimizers[optimizer].handle() for optimizer in drawn])

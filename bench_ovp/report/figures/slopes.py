@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..chart import Chart, Kind, name_part, split_evenly, tell_more
 from ..looks import Look
-from ..style import DOUBLE, INK, QUIET, is_left, make_panels, measure_panel, place_legend, set_title
+from ..style import DOUBLE, INK, QUIET, is_left, make_panels, measure_panel, place_legend, set_label, set_title
 from ..tables import Tables, list_rows
 from .convergence import GUIDE
 
@@ -146,7 +146,7 @@ def draw_slopes(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
         axes.xaxis.set_major_locator(FixedLocator([0, 1, 2, 5, 10] if measure_panel(axes) > 1.8 else [0, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(6))
         set_title(axes, tables.optimizers[optimizer].name)
-        axes.set_xlabel("t_end / t    (0: t = ∞)")
+        set_label(axes, "t_end / t (0: t = ∞)")
         axes.set_ylabel("slope −d log L/d log t" if is_left(axes) else "")
     shown = [look.handle() for label, look in tables.problems.items() if label in set(data["problem"])]
     place_legend(figure, shown + [GUIDE] * bool((data["series"] == "theory").any()))
