@@ -1,4 +1,4 @@
-"""The figure of docs/optimizers-study.md, from the results of suites/optimizers.yaml.
+"""The figure and the table of docs/optimizers-study.md, from the results of suites/optimizers.yaml.
 
 bench-ovp suite suites/optimizers.yaml
 python bench/optimizers.py results/optimizers docs/figures/optimizers.svg
@@ -7,6 +7,7 @@ python bench/optimizers.py results/optimizers docs/figures/optimizers.svg
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -29,14 +30,14 @@ WORDS = {
     "undecided": "?",
 }
 SHOWN = {  # in the right panel: one of each kind, with colours that the colour-blind can tell apart
-    "gradient-descent[lr=tuned]": "#d55e00",
-    "heavy-ball[beta=tuned,lr=tuned]": "#e69f00",
-    "nesterov[lr=tuned]": "#cc79a7",
+    "gradient-descent": "#d55e00",
+    "heavy-ball": "#e69f00",
+    "nesterov": "#cc79a7",
     "gradient-descent-cooling": "#999999",
     "adam": "#66c2a5",
     "adam cooled": "#009e73",
     "polyak-step": "#7570b3",
-    "gradient-descent-polyak[lr=tuned,period=tuned]": "#56b4e9",
+    "gradient-descent-polyak": "#56b4e9",
     "L-BFGS": "#0072b2",
     "gauss-newton": "#000000",
 }
@@ -47,7 +48,7 @@ def draw_laws(axes: Axes, ranking: pd.DataFrame) -> None:
     """A row per method, a column per number of students; colour and word are the law."""
     problems = list(dict.fromkeys(ranking["problem"]))
     problems.sort(key=lambda problem: ranking.loc[ranking["problem"] == problem, "problem.n"].fillna(1).iloc[0])
-    rows = ranking.pivot(index="optimizer", columns="problem", values=["law", "value", "final"])
+    rows = ranking.pivot(index="optimizer", columns="problem", values=["law", "value", "final", "share", "agrees"])
     best = rows["final"][problems[1:]].astype(float).rank().mean(axis=1)
     methods = list(best.sort_values().index)
     for y, method in enumerate(methods):
@@ -55,6 +56,8 @@ def draw_laws(axes: Axes, ranking: pd.DataFrame) -> None:
             law, value = rows["law", problem][method], rows["value", problem][method]
             axes.add_patch(plt.Rectangle((x, y), 1, 1, facecolor=FILLS[law], edgecolor="white", linewidth=1.5))
             word = f"$t^{{-{value:.1f}}}$" if law == "power" else WORDS[law]
+            word += "*" * bool(rows["share", problem][method] < 0.75 and law != "undecided")
+            word += "†" * bool(rows["agrees", problem][method] == "False" and law != "undecided")
             ink = "white" if law == "superexponential" else "black"
             axes.text(x + 0.5, y + 0.5, word, ha="center", va="center", fontsize=7.5, color=ink)
     counts = [ranking.loc[ranking["problem"] == problem, "problem.n"].fillna(1).iloc[0] for problem in problems]
@@ -70,16 +73,34 @@ def draw_traces(axes: Axes, traces: pd.DataFrame) -> None:
     """Median loss over seeds against the work done."""
     here = traces[traces["problem"] == PANEL]
     for method, colour in SHOWN.items():
-        rows = here[here["optimizer"] == method]
+        rows = here[here["optimizer"].map(shorten) == method]
         full = rows.groupby(["iteration"])["seed"].nunique()
         kept = rows[rows["iteration"].isin(full.index[full >= full.max() / 2])]
         middle = kept.groupby("iteration")[["evaluations", "loss"]].median()
-        axes.loglog(middle["evaluations"].clip(lower=1), middle["loss"], color=colour, label=shorten(method), lw=1.6)
+        axes.loglog(middle["evaluations"].clip(lower=1), middle["loss"], color=colour, label=method, lw=1.6)
     work = [30.0, 1e5]
     axes.loglog(work, [2e-2 * (x / work[0]) ** -3 for x in work], color="black", lw=0.8, ls="--", label="slope −3")
     axes.set(xlabel="evaluations", ylabel="loss, median over seeds", title="n = 5", ylim=(1e-28, 1))
     axes.grid(alpha=0.25, lw=0.5)
     axes.legend(fontsize=7.5, frameon=False, loc="lower left")
+
+
+def write_table(ranking: pd.DataFrame) -> str:
+    """A row per method, best first: what was tuned and what came of it at n = 5, and the laws of all seeds."""
+    problems = {n: ranking[ranking["problem.n"] == n].set_index("optimizer") for n in (2, 5, 10)}
+    middle = problems[5]
+    tuned = json.loads(middle["tuned"].to_json())
+    lines = [
+        "| method | tuned to, n = 5 | loss at the end | evaluations to 1e-12 | seeds at n = 2; 5; 10 |",
+        "| --- " * 5 + "|",
+    ]
+    for method in middle["final"].sort_values().index:
+        chosen = ", ".join(f"{name} {value:g}" for name, value in (tuned[method] or {}).items())
+        laws = "; ".join(rows.loc[method, "laws"] for rows in problems.values())
+        spent = middle.loc[method, "evaluations_to_1e-12"]
+        reached = f"{spent:.0f}" if spent < float("inf") else "–"
+        lines.append(f"| {shorten(method)} | {chosen} | {middle.loc[method, 'final']:.1e} | {reached} | {laws} |")
+    return "\n".join(lines)
 
 
 def shorten(label: str) -> str:
@@ -97,6 +118,10 @@ def main() -> None:
     runs = pd.read_csv(asked.results / "runs.csv")
     final = runs.groupby(["problem", "optimizer"])["final_loss"].median().rename("final").reset_index()
     ranking = ranking.merge(final, on=["problem", "optimizer"])
+    ranking["agrees"] = ranking["agrees"].astype(str)
+    chosen = json.loads((asked.results / "provenance.json").read_text())["tuning"]["chosen"]
+    ranking["tuned"] = [chosen.get(f"{row.problem} x {row.optimizer}") for row in ranking.itertuples()]
+    print(write_table(ranking))
     columns = ["problem", "optimizer", "seed", "iteration", "evaluations", "loss"]
     traces = pd.read_parquet(asked.results / "traces.parquet", columns=columns)
     plt.rcParams |= {"svg.hashsalt": "optimizers", "font.size": 9, "axes.titlesize": 9}

@@ -229,6 +229,8 @@ def write_power(value: float, *, plain: bool = False) -> str:
     """A power of ten, `10⁻³`, or a multiple of one, `2·10⁻³`; near 1 as a plain number, if wanted."""
     if value <= 0.0:  # an axis down to the smallest of doubles
         return "0"
+    if math.isinf(value):  # a tick above all that is shown, where an axis spans hundreds of powers
+        return "∞"
     exponent = math.floor(math.log10(value) + 1e-9)
     factor = round(value / 10.0**exponent, 6) if exponent > -300 else 1
     if (plain and -3 < exponent < 4) or (factor != 1 and exponent in (-1, 0, 1)):
