@@ -57,12 +57,19 @@
   };
 
   window.readPage = {
-    // Texts that lie on each other, or that cannot be seen whole.
+    // Texts that lie on each other, that cannot be seen whole, or that are broken into letters.
     findClashes() {
-      const boxes = listTexts().flatMap(listBoxes);
+      const texts = listTexts();
+      const boxes = texts.flatMap(listBoxes);
       // Letters take the middle of a line's height; lines may come close to each other.
       for (const box of boxes) [box.top, box.bottom] = [box.top + 0.2 * (box.bottom - box.top), box.bottom - 0.2 * (box.bottom - box.top)];
       const found = boxes.filter(({ cut }) => cut).map(({ told }) => `cut: ${told}`);
+      for (const { node, told } of texts) {
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+        if (lines > 2 && node.data.trim().length < 5 * lines) found.push(`broken: ${told}`);
+      }
       boxes.sort((one, other) => one.top - other.top);
       boxes.forEach((one, place) => {
         for (let next = place + 1; next < boxes.length && boxes[next].top < one.bottom; next++) {

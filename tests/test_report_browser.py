@@ -164,6 +164,7 @@ def test_all_is_readable(browser, report, width, scheme):
         ("position: absolute; left: 0; top: 0", "overlap: .*findings of the test"),
         ("display: block; width: 3em; overflow: hidden; white-space: nowrap", "cut: findings"),
         ("position: absolute; top: 0; left: 95vw; white-space: nowrap", "cut: findings"),
+        ("display: block; width: 1em; overflow-wrap: anywhere", "broken: findings"),
         ("color: #949494", "findings of the test"),
     ],
 )

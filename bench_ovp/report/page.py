@@ -136,7 +136,7 @@ def list_limits(tables: Tables) -> list[str]:
         if len(close):
             told.append(
                 f"In {len(close)} runs norm_min came below {write_number(CLOSE, 3)}, down to "
-                f"{write_number(float(norms.min()), 4)}. So close to a kink the dynamics amplify rounding: "
+                f"{write_short(float(norms.min()))}. So close to a kink the dynamics amplify rounding: "
                 "such a run is right, but its last digits differ from machine to machine."
             )
     return told
