@@ -60,8 +60,13 @@ def check_names(names: Iterable[str]) -> None:
         InputError: there is one.
     """
     for name in names:
-        if not any(name == kind or name.startswith(f"{kind}-") for kind in NAMES):
+        if not is_possible(name):
             refuse_name(name)
+
+
+def is_possible(name: str) -> bool:
+    """Whether a figure may have a name: that of a kind, or one that begins with it."""
+    return any(name == kind or name.startswith(f"{kind}-") for kind in NAMES)
 
 
 def refuse_name(name: str, further: Sequence[str] = ()) -> None:
@@ -90,7 +95,7 @@ def spread_names(words: Sequence[str]) -> list[str]:
     spread: list[str] = []
     naming = False
     for word in words:
-        if naming and word in NAMES and spread[-1] != "--figures":
+        if naming and is_possible(word) and spread[-1] != "--figures":
             spread.append("--figures")
         elif not (naming and spread[-1] == "--figures"):
             naming = word == "--figures"

@@ -124,6 +124,7 @@ def test_other_widths_are_refused(text):
         ("--figures laws D slopes", "--figures laws D slopes"),
         ("laws --figures slopes --figures overview", "laws --figures slopes --figures overview"),
         ("D --output laws", "D --output laws"),
+        ("D --figures claims-a convergence-b", "D --figures claims-a --figures convergence-b"),
         ("D --figures", "D --figures"),
         ("D --figures=laws slopes", "D --figures=laws slopes"),
     ],
