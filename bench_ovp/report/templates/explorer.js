@@ -44,7 +44,7 @@ function explore(home) {
   const status = make("p", { role: "status", class: "status" });
   const card = make("div", { class: "card plot" });
   const slider = make("input", { type: "range", min: 0, max: 1000, value: 500 });
-  const reading = make("span", { class: "reading" });
+  const reading = make("span", { class: "place" });
   const table = make("table");
   home.append(choices, bar, status, card,
     make("label", { class: "slider" }, make("span", {}, "read at"), slider, reading),
