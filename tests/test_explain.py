@@ -29,7 +29,7 @@ from bench_ovp.report.figures.explanation import (
     tabulate,
     thin,
 )
-from bench_ovp.report.style import write_power
+from bench_ovp.report.style import COLUMN, DOUBLE, write_power
 from bench_ovp.report.tables import gather
 from bench_ovp.report.why import list_contenders, write_reasons
 
@@ -158,7 +158,7 @@ def test_a_curve_too_short_is_explained_all_the_same(points):
     assert why.read == points
     told = Reasons("p", "o", STANDING, {0: why.rate}, 0, "", why)
     assert "needs" in dict(write_reasons(told))["because"]
-    assert len(draw_explanation(told, False).axes) == 4
+    assert len(draw_explanation(told, DOUBLE).axes) == 4
 
 
 def test_a_run_without_a_trace_says_so():
@@ -218,10 +218,10 @@ def test_many_candidates_are_not_all_named():
 # The figure.
 
 
-@pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
+@pytest.mark.parametrize("width", [DOUBLE, COLUMN], ids=["wide", "narrow"])
 @pytest.mark.parametrize("law", CURVES)
-def test_every_law_is_drawn(law, narrow):
-    figure = draw_explanation(reasons_for(CURVES[law], theory_law="power", theory_value=3.0), narrow)
+def test_every_law_is_drawn(law, width):
+    figure = draw_explanation(reasons_for(CURVES[law], theory_law="power", theory_value=3.0), width)
     assert len(figure.axes) == 4
 
 
