@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from ..chart import Chart, Kind, name_part
 from ..labels import clip, count_decimals, write_number
-from ..style import INK, QUIET, WITH_POWERS, measure_panel, measure_row, place_legend, wrap_name
+from ..style import INK, QUIET, WITH_POWERS, Powers, measure_panel, measure_row, place_legend, wrap_name
 from ..tables import Tables, list_rows
 
 BESIDE = 6.2  # inches, from which on both kinds have room beside each other
@@ -52,7 +52,7 @@ def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, lines:
     axes.spines["left"].set_visible(False)
     if law == "exponential":
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=5))
+        axes.xaxis.set_major_locator(Powers(5))
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
