@@ -595,11 +595,11 @@ def test_the_page_shows_three_parts_of_what_is_split(large):
 def test_seeds_without_traces_are_no_failures(tables):
     """Of many seeds a page may have the traces of some only; what failed among these still counts."""
     kept = tables.traces[tables.traces["seed"] == 0]
-    tasks = list_tasks(tables._replace(traces=kept))
+    tasks = list_tasks(tables._replace(traces=kept, seeds=1))
     assert set(tasks["seed"]) == {0}
     assert len(tasks) == len(tables.targets) * (tables.runs["seed"] == 0).sum()
     gone = (kept["problem"] == PROBLEMS[0]) & (kept["optimizer"] == SEVERAL[0])
-    tasks = list_tasks(tables._replace(traces=kept[~gone]))
+    tasks = list_tasks(tables._replace(traces=kept[~gone], seeds=1))
     lost = tasks[(tasks["problem"] == PROBLEMS[0]) & (tasks["optimizer"] == SEVERAL[0])]
     assert len(lost) == len(tables.targets)
     assert np.isinf(lost["evaluations"]).all()

@@ -26,7 +26,7 @@ LIGHT, DARK = 0.79, 0.32  # OKLab's lightness of the ends of a family: both are 
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*", "p", "h")
 SLIM = "XP*"  # drawn larger, or they would vanish in their white edges
 DASHES: tuple[Any, ...] = ("-", (0, (1, 1)), (0, (3, 1, 1, 1)))
-SALT = 60617  # with it what is shipped has first choices that differ, so that no suite of it needs a second one
+SALT = 60617  # with it what suites/paper.yaml runs has first choices that differ, and needs no second ones
 
 # Björn Ottosson (2020), A perceptual color space for image processing.
 TO_CONES = np.array(
