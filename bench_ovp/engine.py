@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Protocol
 
 from .errors import InputError
-from .executors import Pool, count_jobs, open_pool
+from .executors import Pool, open_pool
 from .guard import list_begun, read_deaths
 from .keys import Definition, define_optimizer, define_problem, describe_host, digest_definition
 from .optimizers import Optimizer
 from .plan import Cell, go_on, list_tasks, passes, revive_all, weight
 from .problems import Problem
+from .processes import count_jobs
 from .registry import Registry
 from .store import Outcome, Store
 from .trace import UNFINISHED

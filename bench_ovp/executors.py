@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import multiprocessing
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from .errors import InputError
 from .guard import share_memory
+from .processes import WorkerPool
 from .work import prepare_worker
 
 NAMES = "process, serial, dask, dask://HOST:PORT"
@@ -65,45 +60,6 @@ class SerialExecutor(Executor):
         return future
 
 
-class WorkerPool(ProcessPoolExecutor):
-    """Worker processes that neither import the user's script nor hear Ctrl-C."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Schedule `fn`; the first call starts the workers."""
-        with _apart():
-            return super().submit(fn, *args, **kwargs)
-
-    def kill(self) -> None:
-        """End all workers, whatever they do."""
-        for process in list((self._processes or {}).values()):  # no public way before Python 3.14
-            process.kill()
-
-
-@contextmanager
-def _apart() -> Iterator[None]:
-    """What is started here is a process of its own.
-
-    A spawned process imports `__main__` again, and a script without a guard would start its suite once more.
-    And it inherits the mask of signals: Ctrl-C, which a terminal sends to all, is the planner's to handle.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if os.name == "posix" else None
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-        if masked is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-
-
-def count_jobs(jobs: int | None) -> int:
-    """How many workers: as asked, else one per core that this process may use."""
-    if jobs is not None:
-        return jobs
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def check_name(name: str | Executor) -> None:
     """Refuse the name of an executor that cannot be opened, before anything is written.
 
@@ -135,10 +91,7 @@ def open_pool(name: str | Executor, jobs: int, folder: Path) -> Pool:
     if name == "serial":
         return Pool(SerialExecutor(), lambda: 1, lambda now: None)
     if name == "process":
-        # Spawned, not forked: a fork copies the locks of libraries that run threads.
-        context = multiprocessing.get_context("spawn")
-        bounds = (folder, share_memory(jobs))
-        workers = WorkerPool(jobs, mp_context=context, initializer=prepare_worker, initargs=bounds)
+        workers = WorkerPool(jobs, prepare_worker, (folder, share_memory(jobs)))
 
         def shut(now: bool) -> None:
             if now:

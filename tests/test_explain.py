@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from bench_ovp.rates import Rate, fit_rate
 from bench_ovp.rates.explanation import explain
 from bench_ovp.reasons import Reasons, choose_seed, find_label
 from bench_ovp.report import page as page_of_report
+from bench_ovp.report import sketches
 from bench_ovp.report.chart import compact
 from bench_ovp.report.figures.explanation import (
     draw_explanation,
@@ -404,7 +407,7 @@ def test_without_reasons_the_page_is_as_before():
 
 
 def test_many_pairs_get_text_and_the_command(monkeypatch):
-    monkeypatch.setattr(page_of_report, "MOST_SKETCHES", 2)
+    monkeypatch.setattr("bench_ovp.report.sketches.MOST", 2)
     text = rendered(pairs=3)
     section = text.partition('<section id="why">')[2]
     assert "<img" not in section
@@ -426,3 +429,28 @@ def test_the_table_of_contenders_has_a_cell_under_each_heading():
     rows = list_contenders(reasons_for(CURVES["undecided"]))
     assert rows
     assert {len(row) for row in rows} == {7}
+
+
+@pytest.fixture(scope="module")
+def many():
+    return [reasons_for(curve) for curve in CURVES.values()][:3] * (sketches.FEWEST // 3 + 1)
+
+
+def test_a_second_process_draws_the_same(many, monkeypatch):
+    here = [sketch(pair) for pair in many[:3]]
+    monkeypatch.setattr(sketches, "count_jobs", lambda jobs: 2)
+    with sketches.begin_sketches(many) as begun:
+        assert begun()[:3] == here
+
+
+def test_without_its_second_process_the_report_draws_itself(many, monkeypatch):
+    monkeypatch.setattr(sketches, "count_jobs", lambda jobs: 2)
+    monkeypatch.setattr(sketches.WorkerPool, "submit", dying)
+    with sketches.begin_sketches(many) as begun:
+        assert [image[:5] for image in begun()] == [b"<?xml"] * len(many)
+
+
+def dying(pool, function, *arguments):
+    gone = Future()
+    gone.set_exception(BrokenProcessPool("killed"))
+    return gone

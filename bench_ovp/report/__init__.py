@@ -12,7 +12,8 @@ from ..claims.verdicts import Claims
 from .chart import FORMATS, save_chart, write_atomically
 from .figures import list_charts
 from .figures.claims import chart_claims
-from .page import render_page
+from .page import MOST_REASONS, render_page
+from .sketches import begin_sketches
 from .tables import gather
 
 if TYPE_CHECKING:
@@ -61,15 +62,16 @@ def draw_report(
     )
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    drawn, beside = (
-        [(chart, *save_chart(chart, figures)) for chart in charts]
-        for charts in (list_charts(tables), chart_claims(tables))
-    )
-    current = {f"{chart.name}{suffix}" for chart, _, _ in (*drawn, *beside) for suffix in FORMATS}
-    for path in figures.iterdir():
-        # A figure of an optimizer that the suite no longer has would pass for a result.
-        if path.suffix in FORMATS and path.name not in current:
-            path.unlink()
-    page = folder / "report.html"
-    write_atomically(page, render_page(tables, drawn, reasons, claims.rows, beside).encode())
+    with begin_sketches(reasons[:MOST_REASONS]) as sketches:
+        drawn, beside = (
+            [(chart, *save_chart(chart, figures)) for chart in charts]
+            for charts in (list_charts(tables), chart_claims(tables))
+        )
+        current = {f"{chart.name}{suffix}" for chart, _, _ in (*drawn, *beside) for suffix in FORMATS}
+        for path in figures.iterdir():
+            # A figure of an optimizer that the suite no longer has would pass for a result.
+            if path.suffix in FORMATS and path.name not in current:
+                path.unlink()
+        page = folder / "report.html"
+        write_atomically(page, render_page(tables, drawn, reasons, claims.rows, beside, sketches).encode())
     return page

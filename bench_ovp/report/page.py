@@ -20,9 +20,10 @@ from ..ranking import write_places
 from .chart import Chart, compact
 from .claims import list_claims, write_value
 from .explorer import gather_traces
-from .figures.explanation import CAPTION, describe_chart, sketch
+from .figures.explanation import CAPTION, describe_chart
 from .findings import write_findings
 from .labels import count_decimals, write_law, write_number, write_theory
+from .sketches import Sketches, begin_sketches
 from .style import LAWS
 from .tables import FAILURES, TARGET, Tables, list_rows
 from .why import HEADINGS, list_contenders, write_reasons, write_short
@@ -35,7 +36,6 @@ PROVENANCE += ["sources", "plugins", "problems", "optimizers"]
 ROOM = 6_000_000  # bytes of SVG; beyond it a figure is beside the page only
 MOST_ROWS = 2_000  # of a table on the page, about 1 MB; the .csv files have all
 MOST_REASONS = 500  # pairs whose law is accounted for on the page
-MOST_SKETCHES = 60  # of these, how many are drawn: each is 0.2 s and 10 kB
 CLOSE = 1e-3  # norms below it are told of
 Embedded = tuple[Chart, bytes | None, bytes | None]
 Drawn = list[tuple[Chart, bytes, bytes]]  # each with its SVG at double and at single column width
@@ -142,10 +142,10 @@ def list_limits(tables: Tables) -> list[str]:
     return told
 
 
-def list_reasons(reasons: Sequence[Reasons], suite: str) -> list[dict[str, Any]]:
+def list_reasons(reasons: Sequence[Reasons], sketches: Sequence[bytes | None], suite: str) -> list[dict[str, Any]]:
     """Why each pair has its law: sentences, evidence, and the figure or, for many pairs, the command that draws it."""
     rows = []
-    for place, pair in enumerate(reasons, start=1):
+    for place, (pair, svg) in enumerate(zip(reasons, sketches, strict=True), start=1):
         chart = describe_chart(pair)
         told = "bench-ovp", "explain", f"results/{suite}", pair.problem, pair.optimizer
         rows.append(
@@ -158,7 +158,7 @@ def list_reasons(reasons: Sequence[Reasons], suite: str) -> list[dict[str, Any]]
                 "contenders": list_contenders(pair),
                 "title": chart[0],
                 "alt": chart[1],
-                "svg": sketch(pair) if len(reasons) <= MOST_SKETCHES else None,
+                "svg": svg,
                 "command": shlex.join(told),
             }
         )
@@ -182,8 +182,20 @@ def render_page(
     reasons: Sequence[Reasons] = (),
     claims: Sequence[Row] = (),
     beside: Drawn = [],  # noqa: B006  never changed
+    sketches: Sketches | None = None,
 ) -> str:
-    """The whole page."""
+    """The whole page.
+
+    Args:
+        tables: that it is made of.
+        drawn: charts with their pictures.
+        reasons: why each pair has its law.
+        claims, beside: verdicts, and charts of claims.
+        sketches: gives the figures of the reasons; they are drawn here, if None.
+    """
+    if sketches is None:
+        with begin_sketches(reasons[:MOST_REASONS]) as begun:
+            return render_page(tables, drawn, reasons, claims, beside, begun)
     environment = Environment(
         loader=PackageLoader("bench_ovp.report"),
         autoescape=True,
@@ -209,7 +221,7 @@ def render_page(
         room -= len(wide)
         charts.append((chart, wide, narrow) if room > 0 else (chart, None, None))
     provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
-    why = list_reasons(reasons[:MOST_REASONS], provenance["suite"])
+    why = list_reasons(reasons[:MOST_REASONS], sketches(), provenance["suite"])
     ranking, failures = list_ranking(tables), list_failures(tables)
     return environment.get_template("report.html.j2").render(
         script=script,
