@@ -439,6 +439,11 @@ def behind_a_gate(home: Path) -> dict[str, Path]:
     return {"PYTHONPATH": home / "site", "GATE": home / "gate"}
 
 
+def hear_ctrl_c() -> None:
+    """As from a terminal: what a shell starts in the background ignores it, and so would all that tests start there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def waiting(home: Path, variables: dict[str, Path]) -> Iterator[subprocess.Popen[str]]:
     """The suite under way, its first cell done, in a session of its own."""
@@ -450,6 +455,7 @@ def waiting(home: Path, variables: dict[str, Path]) -> Iterator[subprocess.Popen
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     ) as process:
         try:
             line = process.stderr.readline()
