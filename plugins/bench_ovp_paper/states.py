@@ -53,10 +53,14 @@ def gather_cones(n: int, teacher: float) -> Array:
 def check_separation(case: Case, factor: float) -> Finding | None:
     """(π − θᵢⱼ)/π (1 − cos²κᵢⱼ) over −d cos κᵢⱼ/dt for the widest pair, under the flow."""
     found = find_students(case)
-    if found is None:
-        return None
-    w = gather_cones(*found)
-    z, speed = w[:, :, 1:], -grad(w, found[1])[:, :, 1:]
+    return None if found is None else compare_turns(*found, factor)
+
+
+@cache
+def compare_turns(n: int, teacher: float, factor: float) -> Finding:
+    """What `check_separation` finds for n students and this ‖v‖."""
+    w = gather_cones(n, teacher)
+    z, speed = w[:, :, 1:], -grad(w, teacher)[:, :, 1:]
     lengths = np.linalg.norm(z, axis=2, keepdims=True)
     unit = z / lengths
     turn = (speed - (speed * unit).sum(axis=2, keepdims=True) * unit) / lengths
@@ -65,7 +69,7 @@ def check_separation(case: Case, factor: float) -> Finding | None:
     rates = rates + rates.transpose(0, 2, 1)
     # The smallest cosine belongs to the widest pair; a tie of a pair with itself is none, since its cosine is 1.
     widest = cosines.reshape(STATES, -1).argmin(axis=1)
-    i, j = widest // found[0], widest % found[0]
+    i, j = widest // n, widest % n
     runs = np.arange(STATES)
     units = w / np.linalg.norm(w, axis=2, keepdims=True)
     chords = units[runs, i] - units[runs, j], units[runs, i] + units[runs, j]
@@ -113,15 +117,19 @@ def check_flatness(case: Case) -> Finding | None:
 def check_angle(case: Case, widest: float, factor: float = 1.0) -> Finding | None:
     """`factor`·‖w‖²θ³ over 30πL for one student at angles up to `widest` and lengths ⅛ to 8 of the teacher's."""
     found = find_students(case, least=1)
-    if found is None or found[0] != 1:
-        return None
+    return None if found is None or found[0] != 1 else compare_angles(found[1], widest, factor)
+
+
+@cache  # a suite may have thousands of problems with one student
+def compare_angles(teacher: float, widest: float, factor: float) -> Finding:
+    """What `check_angle` finds for this ‖v‖."""
     theta = np.linspace(0.0, widest, 201)[1:]
     lengths = np.exp2(np.linspace(-3, 3, 61))
     directions = np.stack([np.cos(theta), np.sin(theta)], axis=1)
     if widest == math.pi:
         directions[-1] = (-1.0, 0.0)
-    w = found[1] * (lengths[:, None, None] * directions).reshape(-1, 1, 2)
-    ratio = factor * (found[1] * lengths[:, None]) ** 2 * theta**3 / (30 * math.pi * loss(w, found[1]).reshape(61, 200))
+    w = teacher * (lengths[:, None, None] * directions).reshape(-1, 1, 2)
+    ratio = factor * (teacher * lengths[:, None]) ** 2 * theta**3 / (30 * math.pi * loss(w, teacher).reshape(61, 200))
     length, angle = np.unravel_index(ratio.argmax(), ratio.shape)
     told = f"at θ = {theta[angle]:.3f}, ‖w‖ = {lengths[length]:.3g}‖v‖"
     return compare(float(ratio.max()), 1.0, ratio.size, told)
