@@ -133,7 +133,7 @@ class Problem:
         """The problem's name, without parameters."""
         return self.definition.name
 
-    @property
+    @cached_property
     def label(self) -> str:
         """How tables call it."""
         return label(self.name, self.given)

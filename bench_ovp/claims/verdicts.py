@@ -90,17 +90,19 @@ class Hearing:
         """Check every claim on a case."""
         if not case.runs:
             return
-        for name, offered in self._claims.items():
-            alone = offered.claim.about == "problem"
-            if alone and (name, case.problem.label) in self._heard:
-                continue
-            self._heard.add((name, case.problem.label))
-            own = self._check(offered, offered.claim.check, case)
-            if own is None:
-                continue
-            twin = self._check(offered, offered.claim.twin, case) or Finding(UNDECIDED)
-            method = "" if alone else case.optimizer.label
-            self._measured.append(Measured(offered, case.problem.label, method, case.problem.parameters, own, twin))
+        label = case.problem.label
+        with Custody(), np.errstate(all="ignore"):
+            for name, offered in self._claims.items():
+                alone = offered.claim.about == "problem"
+                if alone and (name, label) in self._heard:
+                    continue
+                self._heard.add((name, label))
+                own = self._check(offered, offered.claim.check, case)
+                if own is None:
+                    continue
+                twin = self._check(offered, offered.claim.twin, case) or Finding(UNDECIDED)
+                method = "" if alone else case.optimizer.label
+                self._measured.append(Measured(offered, label, method, case.problem.parameters, own, twin))
         if self._draw:
             self._keep_lines(case)
 
@@ -115,8 +117,7 @@ class Hearing:
 
     def _check(self, offered: Offered, check: Check, case: Case) -> Finding | None:
         try:
-            with Custody(), np.errstate(all="ignore"):
-                found = check(case)
+            found = check(case)
             if found is not None and not isinstance(found, Finding):
                 raise TypeError(f"a check must return a Finding or None, not {found!r}")  # noqa: TRY301
         except (Exception, SystemExit) as error:  # a plug-in's own: it is named, and the others are heard
