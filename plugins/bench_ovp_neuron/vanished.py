@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .curvature import directions, spread
+from .curvature import add_bend, directions, spread
 from .vectors import COMPILED
 
 if TYPE_CHECKING:
@@ -185,43 +185,32 @@ def exit_slope(teacher, w, r, u):
     """
     m, d = w.shape
     unit, norm, verse = directions(w)
-    across = 0.0
+    zz = 0.0
     for k in range(1, d):
-        across += u[k] * u[k]
-    own = across / (1.0 + u[0]) if u[0] > 0.0 else 1.0 - u[0]
+        zz += u[k] * u[k]
+    own = zz / (1.0 + u[0]) if u[0] > 0.0 else 1.0 - u[0]
     delta, sigma, v = np.empty(d), np.empty(d), np.zeros(d)
     v[0] = 1.0
-    value, sines, slope, bend = 0.0, 0.0, np.empty(d), np.zeros((d, d))
+    value, slope, bend = 0.0, np.empty(d), np.zeros((d, d))
     for k in range(d):
         value += 0.5 * u[k] * r[k]
         slope[k] = 0.5 * r[k]
     for j in range(m + 1):
         if j < m:
             weight = HALF_OVER_PI * norm[j]
-            _, _, theta = spread(unit[j], u, verse[j], own, delta, sigma)
+            chord, across, theta = spread(u, unit[j], own, verse[j], delta, sigma)
         else:
             weight = -HALF_OVER_PI * teacher
-            _, _, theta = spread(v, u, 0.0, own, delta, sigma)
+            chord, across, theta = spread(u, v, own, 0.0, delta, sigma)
         value += weight * arc_moment(theta)
-        along = 0.0
         for k in range(d):
-            along += delta[k] * u[k]
-        sine = 0.0
-        for k in range(d):
-            slope[k] -= weight * theta * delta[k]
-            delta[k] -= along * u[k]
-            sine += delta[k] * delta[k]
-        sine = math.sqrt(sine)
-        sines += weight * sine
-        if sine > 0.0:
-            for k in range(d):
-                for q in range(d):
-                    bend[k, q] += weight * delta[k] * delta[q] / sine
+            slope[k] += weight * theta * delta[k]
+        add_bend(bend, 0, u, chord, across, delta, sigma, weight)
     along = 0.0
     for k in range(d):
         along += slope[k] * u[k]
     for k in range(d):
         slope[k] -= along * u[k]
         for q in range(d):
-            bend[k, q] += (sines - value) * ((1.0 if k == q else 0.0) - u[k] * u[q])
+            bend[k, q] -= value * ((1.0 if k == q else 0.0) - u[k] * u[q])
     return value, slope, bend

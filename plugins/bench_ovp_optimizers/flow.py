@@ -211,10 +211,7 @@ class Course:
     def _let_go(self, oracle, solver, earlier, target, shape):
         """The side at `target` where, in the last step, what was held is let go."""
         way, later = solver.dense_output(), solver.t
-        while later - earlier > EPSILON * later:
-            middle = 0.5 * (earlier + later)
-            if not earlier < middle < later:
-                break
+        while earlier < (middle := 0.5 * (earlier + later)) < later:
             if oracle.margin(way(middle).reshape(shape)) > 0.0:
                 earlier = middle
             else:
