@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .claims import Case
 from .claims.verdicts import COLUMNS as CLAIM_COLUMNS
 from .claims.verdicts import Claims, Hearing, Offered
-from .contest import Lists
+from .contest import Contest, Lists
 from .engine import COMPILING
 from .excerpt import Entry, Excerpt
 from .optimizers import Optimizer
@@ -126,32 +126,29 @@ def write_results(
         ranks = files.enter_context(open_csv(folder / "ranking.csv", (*RANKING_COLUMNS, *parameters)))
         comparisons = files.enter_context(open_csv(folder / "comparisons.csv", COMPARISON_COLUMNS))
         claims = files.enter_context(open_csv(folder / "claims.csv", CLAIM_COLUMNS))
-        for problem, group in groupby(zip(cells, pairs, strict=True), key=lambda entry: entry[0].problem_label):
-            lists, there = Lists(problem), []
-            entries: list[Entry] = []
-            for cell, pair in group:
-                trace, rates = collect(cell, *pair, store, broken)
-                if len(trace.runs) < len(cell.seeds):
-                    missing.append(cell.label)
-                if not trace.runs:
-                    continue
-                engines[cell.label] = trace.engine
-                seconds += sum(run.seconds for run in trace.runs)
-                unsound += sum(run.status in ("failed", "timeout") for run in trace.runs)
-                there.append(pair)
-                lists.enter(trace, rates)
-                hearing.hear(take_case(trace, rates))
-                traces.add(trace)
-                runs.add(list_runs(trace, rates))
-                if report:
-                    entries.append((trace, rates))
-            held = list(lists.hold())
+        entries: list[Entry] = []
+
+        def visit(cell: Cell, trace: Trace, rates: list[Rate]) -> None:
+            nonlocal seconds, unsound
+            if len(trace.runs) < len(cell.seeds):
+                missing.append(cell.label)
+            if not trace.runs:
+                return
+            engines[cell.label] = trace.engine
+            seconds += sum(run.seconds for run in trace.runs)
+            unsound += sum(run.status in ("failed", "timeout") for run in trace.runs)
+            traces.add(trace)
+            runs.add(list_runs(trace, rates))
+            if report:
+                entries.append((trace, rates))
+
+        for held, ranked in read_problems(cells, pairs, store, broken, hearing, visit):
             comparisons.add(list_comparisons(held))
-            ranked = list(list_ranks(there, held))
             ranks.add(ranked)
             ranking += ranked
             if report:
                 excerpt.add(entries, held, ranked, wanted)
+            entries.clear()
         verdicts = list(hearing.list_rows())
         claims.add(verdicts)
     provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
@@ -173,20 +170,16 @@ def gather_tables(cells: Sequence[Cell], registry: Registry, store: Store) -> Ta
     """What is stored as the tables that figures are drawn from; writes nothing."""
     pairs = list(revive_all(cells, registry))
     excerpt, hearing, ranking = Excerpt(explain=False), open_hearing(registry, draw=True), []
-    for problem, group in groupby(zip(cells, pairs, strict=True), key=lambda entry: entry[0].problem_label):
-        lists, there = Lists(problem), []
-        entries: list[Entry] = []
-        for cell, pair in group:
-            trace, rates = collect(cell, *pair, store, {})
-            if trace.runs:
-                there.append(pair)
-                lists.enter(trace, rates)
-                hearing.hear(take_case(trace, rates))
-                entries.append((trace, rates))
-        held = list(lists.hold())
-        ranked = list(list_ranks(there, held))
+    entries: list[Entry] = []
+
+    def visit(cell: Cell, trace: Trace, rates: list[Rate]) -> None:
+        if trace.runs:
+            entries.append((trace, rates))
+
+    for held, ranked in read_problems(cells, pairs, store, {}, hearing, visit):
         ranking += ranked
         excerpt.add(entries, held, ranked)
+        entries.clear()
     named = {
         "problems": dict.fromkeys(problem.label for problem, _ in pairs),
         "optimizers": dict.fromkeys(optimizer.label for _, optimizer in pairs),
@@ -205,6 +198,35 @@ def keeping_all() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+def read_problems(
+    cells: Sequence[Cell],
+    pairs: Sequence[tuple[Problem, Optimizer]],
+    store: Store,
+    broken: Broken,
+    hearing: Hearing,
+    visit: Callable[[Cell, Trace, list[Rate]], None],
+) -> Iterator[tuple[list[Contest], list[Row]]]:
+    """The contests and the ranking of each problem, in turn, from the runs of its cells.
+
+    Args:
+        cells, pairs: in the same order, those of a problem one after the other.
+        store, broken: where the runs are.
+        hearing: hears every cell that has runs.
+        visit: is shown the runs of every cell, as they are read.
+    """
+    for problem, group in groupby(zip(cells, pairs, strict=True), key=lambda entry: entry[0].problem_label):
+        lists, there = Lists(problem), []
+        for cell, pair in group:
+            trace, rates = collect(cell, *pair, store, broken)
+            visit(cell, trace, rates)
+            if trace.runs:
+                there.append(pair)
+                lists.enter(trace, rates)
+                hearing.hear(take_case(trace, rates))
+        held = list(lists.hold())
+        yield held, list(list_ranks(there, held))
 
 
 def collect(cell: Cell, problem: Problem, optimizer: Optimizer, store: Store, broken: Broken) -> Entry:
