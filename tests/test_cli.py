@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import re
 import shutil
@@ -119,7 +120,8 @@ def test_a_mistaken_command_line_is_bad_input(invoke, tiny, words):
 
 
 def test_dask_that_is_absent_is_named_with_its_remedy(invoke, tiny, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    find = importlib.util.find_spec  # of all else, for keys are remembered and follow imports by it
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "distributed" else find(name))
     refused(invoke("suite", "suite.yaml", "--executor", "dask"), 'pip install "bench-ovp[dask]"')
     assert not (tiny.parent / "results").exists()
 
