@@ -9,7 +9,6 @@ import inspect
 import json
 import re
 import shlex
-import sys
 import tomllib
 from collections.abc import Callable, Collection
 from importlib.metadata import EntryPoint
@@ -59,18 +58,6 @@ def first_cells(text: str) -> set[str]:
     return {name for cell in rows for name in re.findall(r"`([^`]+)`", cell)}
 
 
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    """Folder where a page's named blocks are written, importable for the length of a test."""
-    monkeypatch.syspath_prepend(tmp_path)
-    before = set(sys.modules)
-    importlib.invalidate_caches()
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == tmp_path:
-            del sys.modules[name]
-
-
 def write_named(page: Path, folder: Path) -> list[str]:
     """Write a page's named blocks; their names."""
     named = [(name, code) for name, code in blocks(page, "python") if name]
@@ -87,8 +74,8 @@ EXAMPLES = [p for p in PAGES if "```python" in p.read_text() and "```console" no
 
 
 @pytest.mark.parametrize("page", EXAMPLES, ids=lambda p: p.name)
-def test_examples_run(page, files):
-    write_named(page, files)
+def test_examples_run(page, importable):
+    write_named(page, importable)
     for position, (name, code) in enumerate(blocks(page, "python")):
         if name:
             importlib.import_module(name.removesuffix(".py"))
@@ -96,12 +83,12 @@ def test_examples_run(page, files):
             exec(compile(code, f"{page.name}, block {position}", "exec"), {"__name__": "example"})
 
 
-def test_plugins_come_in_by_their_entry_points(files):
+def test_plugins_come_in_by_their_entry_points(importable):
     """The optimizer is a file of at most 15 lines and one line in its pyproject."""
     page = DOCS / "write-an-optimizer.md"
     optimizer = "bench_ovp_momentum.py"
-    assert optimizer in write_named(page, files)
-    assert len((files / optimizer).read_text().strip().splitlines()) <= 15
+    assert optimizer in write_named(page, importable)
+    assert len((importable / optimizer).read_text().strip().splitlines()) <= 15
     [(_, project)] = blocks(page, "toml")
     entries = tomllib.loads(project)["project"]["entry-points"][hookspecs.PROJECT]
     assert list(entries.values()) == [optimizer.removesuffix(".py")]

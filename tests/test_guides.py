@@ -7,10 +7,8 @@ other. How they are spaced and framed is the terminal's, and `…` stands for wh
 
 from __future__ import annotations
 
-import importlib
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -68,17 +66,11 @@ def follow(page: str, folder: Path) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty current folder, from which modules can be imported for the length of a test."""
-    monkeypatch.chdir(tmp_path)
+def folder(importable, monkeypatch):
+    """An empty current folder, from which modules can be imported."""
+    monkeypatch.chdir(importable)
     monkeypatch.setenv("MPLBACKEND", "svg")
-    monkeypatch.syspath_prepend(tmp_path)
-    before = set(sys.modules)
-    importlib.invalidate_caches()
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == tmp_path:
-            del sys.modules[name]
+    return importable
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
