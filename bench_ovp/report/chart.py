@@ -5,8 +5,9 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
@@ -64,6 +65,37 @@ def name_part(kind: Kind, place: int, count: int) -> tuple[str, str]:
     name = kind.name if place == 1 else f"{kind.name}-{place}"
     title = kind.title.rstrip("?")
     return name, kind.title if count == 1 else f"{title} ({place} of {count}){kind.title[len(title) :]}"
+
+
+def chart_parts(
+    kind: Kind,
+    data: pd.DataFrame,
+    column: str,
+    labels: Iterable[str],
+    most: int,
+    draw: Callable[[pd.DataFrame, float], Figure],
+    describe: Callable[[pd.DataFrame], str],
+    more: str = "",
+) -> list[Chart]:
+    """A chart of a kind with a panel for each label, several where these are many, none without data.
+
+    Args:
+        data: of all of them.
+        column: of `data`, that has the labels.
+        labels: in their order; those that `data` lacks are left out.
+        most: labels of one chart.
+        draw: a part of the data, at a width in inches.
+        describe: what is to be seen of a part, for those who cannot see it.
+        more: what the caption adds.
+    """
+    there = set(data[column])
+    parts = split_evenly([label for label in labels if label in there], most)
+    charts = []
+    for place, group in enumerate(parts, start=1):
+        part = data[data[column].isin(group)]
+        name, title = name_part(kind, place, len(parts))
+        charts.append(Chart(name, title, kind.caption + more, describe(part), part, partial(draw, part)))
+    return charts
 
 
 def render(figure: Figure, kind: str, dpi: float = SCREEN) -> bytes:

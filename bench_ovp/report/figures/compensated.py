@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..chart import Chart, Kind, name_part, split_evenly, tell_more
+from ..chart import Chart, Kind, chart_parts, tell_more
 from ..labels import write_number
 from ..style import WITH_POWERS, make_panels, place_legend, set_label, set_powers, set_title
 from ..tables import Tables, list_rows
@@ -91,26 +91,14 @@ def draw_compensated(tables: Tables, data: pd.DataFrame, width: float) -> Figure
 
 def chart_compensated(tables: Tables) -> list[Chart]:
     """One chart with a panel for each optimizer."""
-    data = compensate(tables)
-    if data.empty:
-        return []
-    optimizers = [label for label in tables.optimizers if label in set(data["optimizer"])]
-    parts = split_evenly(optimizers, MOST)
-    charts = []
-    caption = CAPTION + tell_more(tables.problems, MOST_LINES, "problems")
-    for place, labels in enumerate(parts, start=1):
-        part = data[data["optimizer"].isin(labels)]
+    more = tell_more(tables.problems, MOST_LINES, "problems")
+
+    def describe(part: pd.DataFrame) -> str:
         count = part.groupby(["problem", "optimizer"]).ngroups
-        charts.append(
-            Chart(
-                *name_part(KIND, place, len(parts)),
-                caption,
-                f"Loss times t to the p against time for {count} pairs that follow a power law.",
-                part,
-                partial(draw_compensated, tables, part),
-            )
-        )
-    return charts
+        return f"Loss times t to the p against time for {count} pairs that follow a power law."
+
+    draw = partial(draw_compensated, tables)
+    return chart_parts(KIND, compensate(tables), "optimizer", tables.optimizers, MOST, draw, describe, more)
 
 
 KIND = Kind("compensated", "Does the power law hold?", CAPTION, "a pair that follows a power law", chart_compensated)

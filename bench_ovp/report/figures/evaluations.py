@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..chart import Chart, Kind, name_part, split_evenly
+from ..chart import Chart, Kind, chart_parts
 from ..style import QUIET, WITH_POWERS, is_narrow, place_legend, set_powers, wrap_name, write_power
 from ..tables import TARGET, Tables
 
@@ -86,24 +86,15 @@ def chart_evaluations(tables: Tables) -> list[Chart]:
     """One chart with a panel for each target."""
     data = measure_evaluations(tables)
     data = data[data["evaluations"] > 0]
-    if data.empty:
-        return []
-    parts = split_evenly([problem for problem in tables.problems if problem in set(data["problem"])], MOST)
-    charts = []
-    for place, problems in enumerate(parts, start=1):
-        part = data[data["problem"].isin(problems)]
+
+    def describe(part: pd.DataFrame) -> str:
         reached = int((~part["censored"].astype(bool)).sum())
-        charts.append(
-            Chart(
-                *name_part(KIND, place, len(parts)),
-                CAPTION,
-                f"Evaluations to reach {len(tables.targets)} targets; {reached} of {len(part)} pairs and "
-                f"targets were reached. The columns {TARGET}… of the ranking list the same numbers.",
-                part,
-                partial(draw_evaluations, tables, part),
-            )
+        return (
+            f"Evaluations to reach {len(tables.targets)} targets; {reached} of {len(part)} pairs and "
+            f"targets were reached. The columns {TARGET}… of the ranking list the same numbers."
         )
-    return charts
+
+    return chart_parts(KIND, data, "problem", tables.problems, MOST, partial(draw_evaluations, tables), describe)
 
 
 KIND = Kind("evaluations", "What a loss costs", CAPTION, "evaluations to reach a loss", chart_evaluations)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from ..chart import Chart, Kind, name_part, split_evenly
+from ..chart import Chart, Kind, chart_parts
 from ..looks import Look, assign_looks
 from ..style import QUIET, is_left, is_lowest, make_panels, place_legend, set_powers, set_title
 from ..sweeps import LEAST, find_sweeps
@@ -98,16 +98,12 @@ def draw_sensitivity(tables: Tables, data: pd.DataFrame, width: float) -> Figure
 def chart_sensitivity(tables: Tables) -> list[Chart]:
     """One chart with a panel for each problem."""
     data = tabulate_sensitivity(tables)
-    if data.empty:
-        return []
-    parts = split_evenly([problem for problem in tables.problems if problem in set(data["problem"])], MOST)
-    charts = []
-    for place, problems in enumerate(parts, start=1):
-        part = data[data["problem"].isin(problems)]
-        alt = f"Loss at the end against the step size: {part['method'].nunique()} methods on {len(problems)} problems."
-        name, title = name_part(KIND, place, len(parts))
-        charts.append(Chart(name, title, CAPTION, alt, part, partial(draw_sensitivity, tables, part)))
-    return charts
+
+    def describe(part: pd.DataFrame) -> str:
+        methods, problems = part["method"].nunique(), part["problem"].nunique()
+        return f"Loss at the end against the step size: {methods} methods on {problems} problems."
+
+    return chart_parts(KIND, data, "problem", tables.problems, MOST, partial(draw_sensitivity, tables), describe)
 
 
 KIND = Kind(

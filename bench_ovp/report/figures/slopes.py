@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from ..chart import Chart, Kind, name_part, split_evenly, tell_more
+from ..chart import Chart, Kind, chart_parts, tell_more
 from ..looks import Look
 from ..style import DOUBLE, INK, QUIET, is_left, make_panels, measure_panel, place_legend, set_label, set_title
 from ..tables import Tables, list_rows
@@ -156,22 +156,17 @@ def draw_slopes(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
 def chart_slopes(tables: Tables) -> list[Chart]:
     """One chart with a panel for each optimizer."""
     data = tabulate_slopes(tables)
-    if data.empty:
-        return []
-    parts = split_evenly(list(data["optimizer"].unique()), MOST)
-    charts = []
-    caption = CAPTION + tell_more(tables.problems, MOST_LINES, "problems")
-    for place, labels in enumerate(parts, start=1):
-        part = data[data["optimizer"].isin(labels)]
+    more = tell_more(tables.problems, MOST_LINES, "problems")
+
+    def describe(part: pd.DataFrame) -> str:
         limits = part[part["series"] == "limit"]["value"]
-        alt = (
+        return (
             f"Local slopes of {len(limits)} pairs over their last decade, drawn on to exponents from "
             f"{limits.min():.3g} to {limits.max():.3g}."
         )
-        charts.append(
-            Chart(*name_part(KIND, place, len(parts)), caption, alt, part, partial(draw_slopes, tables, part))
-        )
-    return charts
+
+    draw = partial(draw_slopes, tables)
+    return chart_parts(KIND, data, "optimizer", data["optimizer"].unique(), MOST, draw, describe, more)
 
 
 KIND = Kind(
