@@ -12,7 +12,7 @@ from ..claims.verdicts import Claims
 from .chart import FORMATS, save_chart, write_atomically
 from .figures import list_charts
 from .figures.claims import chart_claims
-from .page import MOST_REASONS, render_page
+from .page import render_page
 from .sketches import begin_sketches
 from .tables import gather
 
@@ -62,7 +62,7 @@ def draw_report(
     )
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    with begin_sketches(reasons[:MOST_REASONS]) as sketches:
+    with begin_sketches(reasons) as sketches:
         drawn, beside = (
             [(chart, *save_chart(chart, figures)) for chart in charts]
             for charts in (list_charts(tables), chart_claims(tables))

@@ -35,7 +35,6 @@ PROVENANCE = [*("suite_file", "started", "finished", "versions", "machine", "git
 PROVENANCE += ["sources", "plugins", "problems", "optimizers"]
 ROOM = 6_000_000  # bytes of SVG; beyond it a figure is beside the page only
 MOST_ROWS = 2_000  # of a table on the page, about 1 MB; the .csv files have all
-MOST_REASONS = 500  # pairs whose law is accounted for on the page
 CLOSE = 1e-3  # norms below it are told of
 Embedded = tuple[Chart, bytes | None, bytes | None]
 Drawn = list[tuple[Chart, bytes, bytes]]  # each with its SVG at double and at single column width
@@ -194,7 +193,7 @@ def render_page(
         sketches: gives the figures of the reasons; they are drawn here, if None.
     """
     if sketches is None:
-        with begin_sketches(reasons[:MOST_REASONS]) as begun:
+        with begin_sketches(reasons) as begun:
             return render_page(tables, drawn, reasons, claims, beside, begun)
     environment = Environment(
         loader=PackageLoader("bench_ovp.report"),
@@ -221,7 +220,7 @@ def render_page(
         room -= len(wide)
         charts.append((chart, wide, narrow) if room > 0 else (chart, None, None))
     provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
-    why = list_reasons(reasons[:MOST_REASONS], sketches(), provenance["suite"])
+    why = list_reasons(reasons, sketches(), provenance["suite"])
     ranking, failures = list_ranking(tables), list_failures(tables)
     return environment.get_template("report.html.j2").render(
         script=script,

@@ -30,16 +30,16 @@ def begin_sketches(reasons: Sequence[Reasons]) -> Iterator[Sketches]:
     if len(reasons) > MOST:
         yield lambda: [None] * len(reasons)
     elif len(reasons) < FEWEST or count_jobs(None) < 2:
-        yield lambda: [sketch(pair) for pair in reasons]
+        yield lambda: _draw(reasons)
     else:
         with WorkerPool(1) as pool:
-            drawn: Future[list[bytes | None]] = pool.submit(_draw, list(reasons))
+            drawn: Future[list[bytes | None]] = pool.submit(_draw, reasons)
 
             def wait() -> list[bytes | None]:
                 try:
                     return drawn.result()
                 except BrokenProcessPool:  # somebody has killed it: what it was to draw is drawn here
-                    return [sketch(pair) for pair in reasons]
+                    return _draw(reasons)
 
             try:
                 yield wait
