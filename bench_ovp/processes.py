@@ -37,6 +37,10 @@ class WorkerPool(ProcessPoolExecutor):
         """End all workers, whatever they do."""
         for process in list((self._processes or {}).values()):  # no public way before Python 3.14
             process.kill()
+        if self._result_queue is not None:
+            # One that dies in the midst of a result would leave us waiting for the other half, at exit too: while
+            # this end is open, the pipe does not end.
+            self._result_queue._writer.close()  # type: ignore[attr-defined]
 
 
 @contextmanager

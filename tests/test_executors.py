@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +18,7 @@ from test_cli import frame
 import bench_ovp as ovp
 from bench_ovp.checkpoints import Horizon
 from bench_ovp.plan import list_cells
+from bench_ovp.processes import WorkerPool
 from bench_ovp.registry import installed
 from bench_ovp.suite import Suite
 from bench_ovp.work import do
@@ -39,6 +46,31 @@ def test_a_worker_with_other_sources_refuses():
     [outcome] = do(replace(cell, key="0" * 64))
     assert outcome.run.status == "failed"
     assert "holds other sources or versions than the suite was planned with" in outcome.run.reason
+
+
+def send_half(sent: Path) -> None:
+    """In a worker: announce a result of 1,000 bytes and send none of them."""
+    frame = sys._getframe()
+    while "result_queue" not in frame.f_locals:
+        frame = frame.f_back
+    os.write(frame.f_locals["result_queue"]._writer.fileno(), struct.pack("!i", 1000))
+    sent.touch()
+    time.sleep(60)
+
+
+def test_workers_killed_in_the_midst_of_a_result_do_not_keep_us_waiting(tmp_path):
+    pool = WorkerPool(1)
+    result, queue = pool.submit(send_half, tmp_path / "sent"), pool._result_queue
+    while not (tmp_path / "sent").exists():
+        assert not result.done()
+        time.sleep(0.01)
+    pool.kill()
+    try:
+        with pytest.raises(BrokenProcessPool):
+            result.result(timeout=20)
+    finally:
+        queue._writer.close()  # or the interpreter would wait at its exit, if this failed
+        pool.shutdown()
 
 
 @pytest.mark.slow
