@@ -13,10 +13,11 @@ import faulthandler
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from .problems import Array
 from .trace import Watch
 
 FIRST = 60.0  # seconds beyond the wall limit until runs begin: the step may have to be compiled
@@ -82,10 +83,11 @@ class Guard(Watch):
         if self._wall is not None:
             self._arm(max(0.0, self._wall - seconds) + PATIENCE)
 
-    def note(self, seed: int, row: Mapping[str, float]) -> None:
-        """Keep a row for the case that a bound ends the task."""
+    def note(self, seeds: Sequence[int], columns: Mapping[str, Array]) -> None:
+        """Keep rows for the case that a bound ends the task."""
         if self._bounded and self._rows is not None:
-            self._rows.write(json.dumps([seed, row]) + "\n")
+            lists = {name: column.tolist() for name, column in columns.items()}
+            self._rows.write(json.dumps([list(seeds), lists]) + "\n")
             self._rows.flush()
 
     def rows(self) -> dict[int, list[dict[str, float]]]:
@@ -141,8 +143,9 @@ def _read_rows(file: Path) -> dict[int, list[dict[str, float]]]:
     found: dict[int, list[dict[str, float]]] = {}
     with contextlib.suppress(OSError, ValueError):  # the last line may be torn
         for line in file.read_text().splitlines():
-            seed, row = json.loads(line)
-            found.setdefault(seed, []).append(row)
+            seeds, columns = json.loads(line)
+            for seed, numbers in zip(seeds, zip(*columns.values(), strict=True), strict=True):
+                found.setdefault(seed, []).append(dict(zip(columns, numbers, strict=True)))
     return found
 
 

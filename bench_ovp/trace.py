@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .optimizers import Optimizer
 from .problems import Array, Problem
+from .records import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,8 +87,8 @@ class Watch:
     def tick(self) -> None:
         """A sign of life, a few times a second; may raise to interrupt."""
 
-    def note(self, seed: int, row: Mapping[str, float]) -> None:
-        """A run was recorded."""
+    def note(self, seeds: Sequence[int], columns: Mapping[str, Array]) -> None:
+        """Runs were recorded, one row each: the numbers of a column are in the order of `seeds`."""
 
 
 class Recorder:
@@ -119,7 +120,9 @@ class Recorder:
         self._tick = time_per_iteration
         self._regular = regular
         self._watch = watch or Watch()
-        self._rows: list[dict[str, list[float]]] = [self._take_over(run) for run in earlier] or [{} for _ in seeds]
+        self._rows = Rows(len(self._seeds))
+        for number, run in enumerate(earlier):
+            self._rows.set(number, self._take_over(run))
         self._ends: dict[int, tuple[str, str, int | None, int]] = {}
         self._states: dict[int, Mapping[str, Array]] = {}
         self.active = list(range(len(self._seeds)))
@@ -154,7 +157,7 @@ class Recorder:
             grad = problem.grad(w)
             observed = problem.observe(w)
             degenerate = problem.degenerate(w)
-            grad_norm = np.hypot.reduce(grad.reshape(len(grad), -1), axis=1)  # squares would underflow
+            grad_norm = _norms(grad.reshape(len(grad), -1))
         columns = {
             "iteration": np.full(len(w), np.nan if self._tick is None else position),
             "time": np.full(len(w), position if self._tick is None else position * self._tick),
@@ -165,25 +168,26 @@ class Recorder:
             "loss_rtol": np.full(len(w), rtol),
             **observed,
         }
-        going_on = []
-        for index, run in enumerate(self.active if runs is None else runs):
-            usable = bool(np.all(np.isfinite(w[index])))
-            ended = self._verdict(position, float(loss[index]), usable, bool(degenerate[index]))
-            if ended is None and at_rest is not None and at_rest[index]:
-                place = self._place(position)
-                ended = "floor", f"its iterates no longer change at {place}, a loss of {loss[index]:.3g}"
-            if ended is None or np.isfinite(loss[index]):
-                row = {name: float(column[index]) for name, column in columns.items()}
-                for name, value in row.items():
-                    self._rows[run].setdefault(name, []).append(value)
-                self._watch.note(self._seeds[run], row)
-            if ended is None:
-                going_on.append(index)
-            else:
-                self.end([run], *ended, position, evaluations)
-                if position in self._regular:
-                    self._states[run] = {}
-        return going_on
+        active = list(self.active if runs is None else runs)
+        usable = np.isfinite(loss) & np.isfinite(w).reshape(len(w), -1).all(axis=1)
+        resting = np.zeros(len(w), dtype=bool) if at_rest is None else at_rest
+        least = max(0.0, self._problem.resolution, self._target or 0.0)
+        going_on = usable & ~np.asarray(degenerate, dtype=bool) & ~resting & (loss > least)
+        shown = np.flatnonzero(np.isfinite(loss))
+        kept = {name: np.asarray(column, dtype=float)[shown] for name, column in columns.items()}
+        self._rows.add([active[index] for index in shown], kept)
+        self._watch.note([self._seeds[active[index]] for index in shown], kept)
+        for index in np.flatnonzero(~going_on):
+            found = float(loss[index])
+            ended = self._verdict(position, found, bool(usable[index]), bool(degenerate[index]))
+            ended = ended or (
+                "floor",
+                f"its iterates no longer change at {self._place(position)}, a loss of {found:.3g}",
+            )
+            self.end([active[index]], *ended, position, evaluations)
+            if position in self._regular:
+                self._states[active[index]] = {}
+        return [index for index, goes_on in enumerate(going_on) if goes_on]
 
     def keep(self, run: int, state: Mapping[str, Array]) -> None:
         """Note from where a run can go on, or, if `state` is empty, that it has ended by itself."""
@@ -198,9 +202,8 @@ class Recorder:
 
     def last_position(self) -> float:
         """Where the first active run was recorded last; 0 before that."""
-        rows = self._rows[self.active[0]] if self.active else {}
-        column = rows.get("time" if self._tick is None else "iteration", [])
-        return column[-1] if column else 0.0
+        rows = self._rows.of(self.active[0]) if self.active else {}
+        return float(rows["time" if self._tick is None else "iteration"][-1]) if rows else 0.0
 
     def ran_out(self, run: int, w: Array, beyond: Array) -> tuple[str, str]:
         """Why a run whose last usable state is `w` (1, n, d) could take no further step.
@@ -218,7 +221,7 @@ class Recorder:
             return "floor", "the loss is exactly 0"
         if loss <= self._problem.resolution:
             return "floor", f"a loss of {loss:.3g} is below what double precision resolves"
-        start = self._rows[run].get("loss", [np.inf])[0]
+        start = self._rows.of(run).get("loss", [np.inf])[0]
         if not np.isinf(beyond).any() and loss <= ORDINARY * start:
             return "failed", f"its step makes NaN of a finite w with a loss of {loss:.3g}; it divides by zero, say"
         return "diverged", f"the step from a loss of {loss:.3g} is not finite"
@@ -228,26 +231,28 @@ class Recorder:
         found = []
         for run, seed in enumerate(self._seeds):
             status, reason, iterations, evaluations = self._ends[run]
-            rows = {name: np.array(column) for name, column in self._rows[run].items()}
             spent = iterations, evaluations, seconds[run]
-            found.append(Run(seed, status, reason, rows, *spent, self._problem.resolution, self._states.get(run)))
+            found.append(
+                Run(seed, status, reason, self._rows.of(run), *spent, self._problem.resolution, self._states.get(run))
+            )
         return tuple(found)
 
-    def _take_over(self, run: Run) -> dict[str, list[float]]:
+    def _take_over(self, run: Run) -> dict[str, Array]:
         """The rows of an earlier run, but for one at the end of its shorter horizon."""
         positions = run.rows.get("time" if self._tick is None else "iteration", np.empty(0))
         last = float(run.state["position"]) if run.state else np.inf
         kept = [index for index, position in enumerate(positions) if position in self._regular and position <= last]
-        return {name: column[kept].tolist() for name, column in run.rows.items()}
+        return {name: column[kept] for name, column in run.rows.items()}
 
     def _place(self, position: float) -> str:
         return f"t = {position:g}" if self._tick is None else f"iteration {position:g}"
 
-    def _verdict(self, position: float, loss: float, finite: bool, degenerate: bool) -> tuple[str, str] | None:
+    def _verdict(self, position: float, loss: float, usable: bool, degenerate: bool) -> tuple[str, str] | None:
+        """Why a run ends here, if its loss or its state says so."""
         where = self._place(position)
         if degenerate:
             return "degenerate", f"the loss has no gradient at {where}"
-        if not np.isfinite(loss) or not finite:
+        if not usable:
             return "diverged", f"the loss is not finite at {where}"
         if loss == 0.0:
             return "floor", f"the loss is exactly 0 at {where}"
@@ -256,6 +261,13 @@ class Recorder:
         if loss <= self._problem.resolution:
             return "floor", f"a loss of {loss:.3g} at {where} is below what double precision resolves"
         return None
+
+
+def _norms(rows: Array) -> Array:
+    """Of each row, whose squares may lie below the smallest number, or above the largest."""
+    largest = np.max(np.abs(rows), axis=1)
+    scale = np.where((largest > 0.0) & np.isfinite(largest), largest, 1.0)
+    return scale * np.sqrt(np.sum(np.square(rows / scale[:, None]), axis=1))
 
 
 def failed(

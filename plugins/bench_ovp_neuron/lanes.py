@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .arcs import half_excess, subtend
+from .arcs import excess, subtend
 from .vectors import COMPILED, INLINED, WIDTH, any_of, fma, load, locate, root, spread, store, where
 
 HALF_OVER_PI = 0.5 / np.pi
@@ -83,18 +83,19 @@ def measure(teacher, offset, n, d, room, unit, norm, front, across):
         h = load(room, at)
         behind = h < 0.0
         length = root(fma(h, h, zz))
-        inverse = 1.0 / length
+        reach = length + where(behind, 0.0 - h, h)
+        once = 1.0 / (length * reach)  # one division serves twice
+        inverse = once * reach
         sine = root(zz) * inverse
-        versine = zz / (length * (length + where(behind, 0.0 - h, h)))  # of the angle φ to the teacher's line
-        z = 0.5 * versine
-        excess = half_excess(z, root(z))  # φ − sin φ
-        acute = excess + sine
-        ahead = fma(excess, h * inverse, acute * versine)
-        store(room, front + i * WIDTH, teacher * where(behind, offset * np.pi - fma(sine, versine, excess), ahead))
+        versine = zz * once  # of the angle φ to the teacher's line
+        rest = excess(sine, sine * sine, 0.5 * versine)  # φ − sin φ
+        acute = rest + sine
+        ahead = fma(rest, h * inverse, acute * versine)
+        store(room, front + i * WIDTH, teacher * where(behind, offset * np.pi - fma(sine, versine, rest), ahead))
         store(room, across + i * WIDTH, (0.0 - teacher) * sine)
         store(room, norm + i * WIDTH, length)
         cosine = 1.0 - versine
-        defect = where(behind, fma(np.pi - acute, cosine, sine), fma(sine, versine, 0.0 - excess * cosine))
+        defect = where(behind, fma(np.pi - acute, cosine, sine), fma(sine, versine, 0.0 - rest * cosine))
         arcs = fma(defect, length * teacher, arcs)
         store(room, at, where(behind, versine - 2.0, 0.0 - versine))
         for k in range(1, d):
@@ -134,37 +135,67 @@ def chords(room, unit, i, j, d):
 
 
 @njit(**INLINED)
-def turn(room, turns, unit, total, i, first, count, d):
-    """total[i] += Σⱼ turns[j] ūⱼ over `count` students from `first` on, across the teacher; sums stay in registers."""
-    k = 1
-    while k + 3 < d:
-        at = total + (i * d + k) * WIDTH
-        s0 = load(room, at)
-        s1 = load(room, at + WIDTH)
-        s2 = load(room, at + 2 * WIDTH)
-        s3 = load(room, at + 3 * WIDTH)
-        u = unit + (first * d + k) * WIDTH
-        for j in range(count):
-            t = load(room, turns + j * WIDTH)
-            s0 = fma(t, load(room, u), s0)
-            s1 = fma(t, load(room, u + WIDTH), s1)
-            s2 = fma(t, load(room, u + 2 * WIDTH), s2)
-            s3 = fma(t, load(room, u + 3 * WIDTH), s3)
-            u += d * WIDTH
-        store(room, at, s0)
-        store(room, at + WIDTH, s1)
-        store(room, at + 2 * WIDTH, s2)
-        store(room, at + 3 * WIDTH, s3)
-        k += 4
-    while k < d:
-        at = total + (i * d + k) * WIDTH
-        s0 = load(room, at)
-        u = unit + (first * d + k) * WIDTH
-        for j in range(count):
-            s0 = fma(load(room, turns + j * WIDTH), load(room, u), s0)
-            u += d * WIDTH
-        store(room, at, s0)
-        k += 1
+def turn(room, turns, unit, total, i, rows, first, count, d):
+    """total[i] += Σⱼ turns[j] ūⱼ over `count` students from `first` on, across the teacher, for `rows` students i.
+
+    Two rows and four columns at a time: their sums stay in registers, and what is loaded serves twice. A last row
+    without a second is done twice over, to the same bits.
+    """
+    while rows > 0:
+        lower = 0 if rows == 1 else d * WIDTH  # from a row to the next
+        after = 0 if rows == 1 else TILE * WIDTH
+        k = 1
+        while k < d:
+            at = total + (i * d + k) * WIDTH
+            u = unit + (first * d + k) * WIDTH
+            if k + 3 < d:
+                s0 = load(room, at)
+                s1 = load(room, at + WIDTH)
+                s2 = load(room, at + 2 * WIDTH)
+                s3 = load(room, at + 3 * WIDTH)
+                r0 = load(room, at + lower)
+                r1 = load(room, at + lower + WIDTH)
+                r2 = load(room, at + lower + 2 * WIDTH)
+                r3 = load(room, at + lower + 3 * WIDTH)
+                for j in range(count):
+                    t = load(room, turns + j * WIDTH)
+                    v = load(room, turns + after + j * WIDTH)
+                    x = load(room, u)
+                    s0 = fma(t, x, s0)
+                    r0 = fma(v, x, r0)
+                    x = load(room, u + WIDTH)
+                    s1 = fma(t, x, s1)
+                    r1 = fma(v, x, r1)
+                    x = load(room, u + 2 * WIDTH)
+                    s2 = fma(t, x, s2)
+                    r2 = fma(v, x, r2)
+                    x = load(room, u + 3 * WIDTH)
+                    s3 = fma(t, x, s3)
+                    r3 = fma(v, x, r3)
+                    u += d * WIDTH
+                store(room, at + lower, r0)
+                store(room, at + lower + WIDTH, r1)
+                store(room, at + lower + 2 * WIDTH, r2)
+                store(room, at + lower + 3 * WIDTH, r3)
+                store(room, at, s0)
+                store(room, at + WIDTH, s1)
+                store(room, at + 2 * WIDTH, s2)
+                store(room, at + 3 * WIDTH, s3)
+                k += 4
+            else:
+                s0 = load(room, at)
+                r0 = load(room, at + lower)
+                for j in range(count):
+                    x = load(room, u)
+                    s0 = fma(load(room, turns + j * WIDTH), x, s0)
+                    r0 = fma(load(room, turns + after + j * WIDTH), x, r0)
+                    u += d * WIDTH
+                store(room, at + lower, r0)
+                store(room, at, s0)
+                k += 1
+        rows -= 2
+        i += 2
+        turns += 2 * TILE * WIDTH
 
 
 @njit(**COMPILED)
@@ -192,17 +223,17 @@ def meet(want_grad, n, d, room, unit, norm, front, across, total, near, far):
                 lean = load(room, unit + i * d * WIDTH)  # −(1 − cos θᵢ)
                 for j in range(left, min(right, i)):
                     minus, plus = chords(room, unit, i, j, d)
-                    excess, sine, versine = subtend(minus, plus)
+                    over, sine, versine = subtend(minus, plus)
                     other = load(room, norm + j * WIDTH)
-                    arcs = fma(fma(sine, versine, excess * (versine - 1.0)), own * other, arcs)
+                    arcs = fma(fma(sine, versine, over * (versine - 1.0)), own * other, arcs)
                     if want_grad:
-                        t = excess + sine
+                        t = over + sine
                         tilt = load(room, unit + j * d * WIDTH)
                         bend = t * (lean - tilt)
-                        f = fma(other, bend - excess * (1.0 + lean), f)
+                        f = fma(other, bend - over * (1.0 + lean), f)
                         a = fma(sine, other, a)
                         back = load(room, front + j * WIDTH)
-                        store(room, front + j * WIDTH, fma(own, 0.0 - (bend + excess * (1.0 + tilt)), back))
+                        store(room, front + j * WIDTH, fma(own, 0.0 - (bend + over * (1.0 + tilt)), back))
                         store(room, across + j * WIDTH, fma(sine, own, load(room, across + j * WIDTH)))
                         store(room, near + ((i - top) * TILE + j - left) * WIDTH, 0.0 - t * other)
                         mirror = ((j - left) * TILE + i - top) * WIDTH
@@ -215,11 +246,9 @@ def meet(want_grad, n, d, room, unit, norm, front, across, total, near, far):
                 store(room, front + i * WIDTH, f)
                 store(room, across + i * WIDTH, a)
             if want_grad:
-                for i in range(top, bottom):
-                    turn(room, near + (i - top) * TILE * WIDTH, unit, total, i, left, right - left, d)
+                turn(room, near, unit, total, top, bottom - top, left, right - left, d)
                 if left < top:
-                    for j in range(left, right):
-                        turn(room, far + (j - left) * TILE * WIDTH, unit, total, j, top, bottom - top, d)
+                    turn(room, far, unit, total, left, right - left, top, bottom - top, d)
     return arcs
 
 
