@@ -267,7 +267,7 @@ def _norms(rows: Array) -> Array:
     """Of each row, whose squares may lie below the smallest number, or above the largest."""
     largest = np.max(np.abs(rows), axis=1)
     scale = np.where((largest > 0.0) & np.isfinite(largest), largest, 1.0)
-    return scale * np.sqrt(np.sum(np.square(rows / scale[:, None]), axis=1))
+    return np.asarray(scale * np.sqrt(np.sum(np.square(rows / scale[:, None]), axis=1)))
 
 
 def failed(

@@ -16,8 +16,8 @@ from numba import njit
 
 from .vectors import INLINED, any_of, fma, root, where
 
-# Interpolated at Chebyshev nodes in 60-digit arithmetic: Q on [0, 1/16], off by at most 7.0e-17 of itself, most of which
-# is the rounding of A0; P on [0, 1/2], off by at most 5.3e-17.
+# Interpolated at Chebyshev nodes in 60-digit arithmetic: Q on [0, 1/16], off by at most 7.0e-17 of itself, most of it
+# the rounding of A0; P on [0, 1/2], off by at most 5.3e-17.
 NARROW = 1 / 64  # s² up to there: y² = 4s²(1 − s²) < 1/16
 A0, A1, A2, A3, A4, A5, A6, A7, A8 = (
     0.16666666666666666,
