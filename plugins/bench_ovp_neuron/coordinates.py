@@ -41,14 +41,12 @@ def rotate(w: Array) -> Array:
 
 def rotate_back(x: Array) -> Array:
     """The inverse of `rotate`."""
-    w = np.empty_like(x)
-    mean = x[..., 0, :] / np.sqrt(x.shape[-2])
-    for i in range(x.shape[-2] - 1, 0, -1):
-        gap = np.sqrt((i + 1.0) / i) * x[..., i, :]
-        mean = mean + gap / (i + 1.0)
-        w[..., i, :] = mean - gap
-    w[..., 0, :] = mean
-    return w
+    n = x.shape[-2]
+    i = np.arange(1.0, n)[:, None]
+    gaps = np.sqrt((i + 1.0) / i) * x[..., 1:, :]
+    # Running means of all students, all but the last, …, the first: each by one addition to the one before.
+    means = np.cumsum(np.concatenate([x[..., :1, :] / np.sqrt(n), (gaps / (i + 1.0))[..., ::-1, :]], axis=-2), axis=-2)
+    return np.concatenate([means[..., -1:, :], means[..., :0:-1, :] - gaps], axis=-2)
 
 
 def to_deviations(teacher: float, w: Array) -> Array:

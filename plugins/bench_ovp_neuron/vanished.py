@@ -111,10 +111,17 @@ def hold(problem: Neuron, x: Array) -> tuple[Held, Array] | None:
     if not absent.any() or absent.all():
         return None
     rest, y = problem.settle(w[None, ~absent])
-    ways = np.concatenate([w[absent & (norms > 0.0)], -rest.residual(y)])
-    margin, _ = find_exit(rest, y[0], ways / np.linalg.norm(ways, axis=1, keepdims=True))
+    r = rest.residual(y)
+    ways = np.concatenate([w[absent & (norms > 0.0)], -r])
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     longest = float(norms[absent].max())
-    if margin <= 0.0 or longest > max(ARRIVED * teacher, math.sqrt(IMPULSE * teacher * margin)):
+
+    def holds(margin: float) -> bool:
+        return margin > 0.0 and longest <= max(ARRIVED * teacher, math.sqrt(IMPULSE * teacher * margin))
+
+    left = rest.students(y)[0]
+    most = min(exit_slope(teacher, left, r[0], way)[0] for way in ways)  # the least φ is no larger
+    if not holds(most) or not holds(find_exit(rest, y[0], ways)[0]):
         return None
     return Held(problem, rest, absent), y[0]
 
