@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,8 @@ from bench_ovp.errors import InputError
 from bench_ovp.rates import Rate, fit_rate
 from bench_ovp.rates.explanation import explain
 from bench_ovp.reasons import Reasons, choose_seed, find_label
+from bench_ovp.report import artists
 from bench_ovp.report import page as page_of_report
-from bench_ovp.report import sketches
 from bench_ovp.report.chart import compact
 from bench_ovp.report.figures.explanation import (
     draw_explanation,
@@ -407,7 +409,7 @@ def test_without_reasons_the_page_is_as_before():
 
 
 def test_many_pairs_get_text_and_the_command(monkeypatch):
-    monkeypatch.setattr("bench_ovp.report.sketches.MOST", 2)
+    monkeypatch.setattr("bench_ovp.report.artists.MOST", 2)
     text = rendered(pairs=3)
     section = text.partition('<section id="why">')[2]
     assert "<img" not in section
@@ -433,21 +435,28 @@ def test_the_table_of_contenders_has_a_cell_under_each_heading():
 
 @pytest.fixture(scope="module")
 def many():
-    return [reasons_for(curve) for curve in CURVES.values()][:3] * (sketches.FEWEST // 3 + 1)
+    few = [reasons_for(curve) for curve in CURVES.values()][:3]
+    return artists.plan_sketches(few * (artists.FEWEST // 3 + 1))
 
 
 def test_a_second_process_draws_the_same(many, monkeypatch):
-    here = [sketch(pair) for pair in many[:3]]
-    monkeypatch.setattr(sketches, "count_jobs", lambda jobs: 2)
-    with sketches.begin_sketches(many) as begun:
-        assert begun()[:3] == here
+    here = [draw() for draw in many[:3]]
+    monkeypatch.setattr(artists, "count_jobs", lambda jobs: 2)
+    found = artists.draw_all([*many, os.getpid])
+    assert found[-1] != os.getpid(), "the last is drawn by the other"
+    assert found[:-1] == here * (len(many) // 3)
 
 
 def test_without_its_second_process_the_report_draws_itself(many, monkeypatch):
-    monkeypatch.setattr(sketches, "count_jobs", lambda jobs: 2)
-    monkeypatch.setattr(sketches.WorkerPool, "submit", dying)
-    with sketches.begin_sketches(many) as begun:
-        assert [image[:5] for image in begun()] == [b"<?xml"] * len(many)
+    monkeypatch.setattr(artists, "count_jobs", lambda jobs: 2)
+    monkeypatch.setattr(artists.WorkerPool, "submit", dying)
+    assert [image[:5] for image in artists.draw_all(many)] == [b"<?xml"] * len(many)
+
+
+def test_an_error_of_the_second_process_is_told(many, monkeypatch):
+    monkeypatch.setattr(artists, "count_jobs", lambda jobs: 2)
+    with pytest.raises(ValueError, match="invalid literal"):
+        artists.draw_all([*many, partial(int, "x")])
 
 
 def dying(pool, function, *arguments):

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from report_tables import OPTIMIZERS, PROBLEMS, make_suite
 
-from bench_ovp.report import draw_report
+from bench_ovp.claims import Diagram, Line
+from bench_ovp.claims.verdicts import Claims, Drawing
+from bench_ovp.report import artists, draw_report
 from bench_ovp.report.chart import save_chart
 from bench_ovp.report.figures import list_charts
 from bench_ovp.report.findings import choose_contrast, write_findings
@@ -91,6 +93,21 @@ class Resources(HTMLParser):
             self.alts.append(attributes.get("alt"))
         if tag == "th":
             self.headings.append(attributes.get("scope"))
+
+
+def test_two_processes_draw_the_same_report(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(artists, "FEWEST", 2)
+    diagram = Diagram("claims-test", "Is it so?", "Level lines say yes.", {"one": "L t³"}, lambda case: [])
+    times = np.geomspace(1.0, 1e3, 20)
+    drawing = Drawing(diagram, PROBLEMS[0], DESCENT, [Line("one", 0, times, times)], {"T₁": 3.0})
+    drawn = []
+    for cores in (1, 2):
+        monkeypatch.setattr(artists, "count_jobs", lambda jobs, cores=cores: cores)
+        draw_report(tmp_path / str(cores), *small, claims=Claims([], [drawing]))
+        files = sorted(path for path in (tmp_path / str(cores)).rglob("*") if path.is_file())
+        drawn.append({path.relative_to(tmp_path / str(cores)): path.read_bytes() for path in files})
+    assert len(drawn[0]) > 15
+    assert drawn[0] == drawn[1]
 
 
 # --- findings ---

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..claims.verdicts import Claims
+from .artists import draw_all, plan_sketches
 from .chart import FORMATS, save_chart, write_atomically
 from .figures import list_charts
 from .figures.claims import chart_claims
 from .page import render_page
-from .sketches import begin_sketches
 from .tables import gather
 
 if TYPE_CHECKING:
@@ -62,16 +63,16 @@ def draw_report(
     )
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    with begin_sketches(reasons) as sketches:
-        drawn, beside = (
-            [(chart, *save_chart(chart, figures)) for chart in charts]
-            for charts in (list_charts(tables), chart_claims(tables))
-        )
-        current = {f"{chart.name}{suffix}" for chart, _, _ in (*drawn, *beside) for suffix in FORMATS}
-        for path in figures.iterdir():
-            # A figure of an optimizer that the suite no longer has would pass for a result.
-            if path.suffix in FORMATS and path.name not in current:
-                path.unlink()
-        page = folder / "report.html"
-        write_atomically(page, render_page(tables, drawn, reasons, claims.rows, beside, sketches).encode())
+    charts, beside = list_charts(tables), chart_claims(tables)
+    pictures: list[Callable[[], Any]] = [partial(save_chart, chart, figures) for chart in (*charts, *beside)]
+    found = draw_all([*pictures, *plan_sketches(reasons)])
+    drawn = [(chart, *svgs) for chart, svgs in zip((*charts, *beside), found, strict=False)]
+    current = {f"{chart.name}{suffix}" for chart in (*charts, *beside) for suffix in FORMATS}
+    for path in figures.iterdir():
+        # A figure of an optimizer that the suite no longer has would pass for a result.
+        if path.suffix in FORMATS and path.name not in current:
+            path.unlink()
+    page = folder / "report.html"
+    shown = drawn[: len(charts)], reasons, claims.rows, drawn[len(charts) :], found[len(drawn) :]
+    write_atomically(page, render_page(tables, *shown).encode())
     return page

@@ -17,13 +17,13 @@ from markupsafe import Markup, escape
 
 from ..claims.verdicts import Row
 from ..ranking import write_places
+from .artists import draw_all, plan_sketches
 from .chart import Chart, compact
 from .claims import list_claims, write_value
 from .explorer import gather_traces
 from .figures.explanation import CAPTION, describe_chart
 from .findings import write_findings
 from .labels import count_decimals, write_law, write_number, write_theory
-from .sketches import Sketches, begin_sketches
 from .style import LAWS
 from .tables import FAILURES, TARGET, Tables, list_rows
 from .why import HEADINGS, list_contenders, write_reasons, write_short
@@ -181,7 +181,7 @@ def render_page(
     reasons: Sequence[Reasons] = (),
     claims: Sequence[Row] = (),
     beside: Drawn = [],  # noqa: B006  never changed
-    sketches: Sketches | None = None,
+    sketches: Sequence[bytes | None] | None = None,
 ) -> str:
     """The whole page.
 
@@ -190,11 +190,10 @@ def render_page(
         drawn: charts with their pictures.
         reasons: why each pair has its law.
         claims, beside: verdicts, and charts of claims.
-        sketches: gives the figures of the reasons; they are drawn here, if None.
+        sketches: the figures of the reasons; they are drawn here, if None.
     """
     if sketches is None:
-        with begin_sketches(reasons) as begun:
-            return render_page(tables, drawn, reasons, claims, beside, begun)
+        sketches = draw_all(plan_sketches(reasons))
     environment = Environment(
         loader=PackageLoader("bench_ovp.report"),
         autoescape=True,
@@ -220,7 +219,7 @@ def render_page(
         room -= len(wide)
         charts.append((chart, wide, narrow) if room > 0 else (chart, None, None))
     provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
-    why = list_reasons(reasons, sketches(), provenance["suite"])
+    why = list_reasons(reasons, sketches, provenance["suite"])
     ranking, failures = list_ranking(tables), list_failures(tables)
     return environment.get_template("report.html.j2").render(
         script=script,

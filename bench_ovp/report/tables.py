@@ -1,11 +1,13 @@
 """The tables of a suite, made whole: every column there, types as expected, pairs in the suite's order."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from ..claims.claim import Case
 from ..claims.verdicts import Drawing
 from .bands import COLUMNS, RANKS, RECORDED, Curve, average
 from .looks import Look, assign_looks
@@ -127,8 +129,14 @@ def gather(
         named = [label for label in provenance.get(f"{kind}s", {}) if label in seen]
         looks.append(assign_looks(list(dict.fromkeys(named + seen))))
     bands = summarize(traces, runs) if bands is None else bands
+    drawings = [drawing._replace(diagram=replace(drawing.diagram, lines=_done, marks=None)) for drawing in drawings]
     comparisons = complete(pd.DataFrame() if comparisons is None else comparisons, COMPARISONS)
     return Tables(traces, runs, ranking, bands, comparisons, looks[0], looks[1], provenance, drawings, seeds)
+
+
+def _done(case: Case) -> tuple[()]:
+    """Lines, once they are computed: what did so may be a function that no other process can import."""
+    return ()
 
 
 def summarize(traces: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,67 @@
+"""Figures drawn by two processes where there are two cores: this one from the first on, the other from the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..processes import WorkerPool, count_jobs
+from .figures.explanation import sketch
+
+if TYPE_CHECKING:
+    from ..reasons import Reasons
+
+T = TypeVar("T")
+
+FEWEST = 16  # drawings: for less a second process is not worth the two seconds of its imports
+MOST = 60  # pairs that are explained by a small figure: of more, none is drawn; each is 0.1 s and 10 kB
+
+
+def draw_all(drawings: Sequence[Callable[[], T]]) -> list[T]:
+    """What each of them returns, in their order.
+
+    Args:
+        drawings: calls of functions of modules, with arguments that can be pickled.
+    """
+    if len(drawings) < FEWEST or count_jobs(None) < 2:
+        return [draw() for draw in drawings]
+    with WorkerPool(1, _take_up, (drawings,)) as pool:  # together: they share tables
+        given = [pool.submit(_draw, place) for place in reversed(range(len(drawings)))]
+        try:
+            return [_fetch(draw, future) for draw, future in zip(drawings, reversed(given), strict=True)]
+        except BaseException:
+            pool.kill()
+            raise
+
+
+def _fetch(draw: Callable[[], T], given: Future[T]) -> T:
+    if given.cancel():
+        return draw()  # nobody had begun it
+    try:
+        return given.result()
+    except BrokenProcessPool:  # somebody has killed the other process
+        return draw()
+
+
+_taken_up: Sequence[Callable[[], Any]] = ()  # by the other process
+
+
+def _take_up(drawings: Sequence[Callable[[], Any]]) -> None:
+    global _taken_up
+    _taken_up = drawings
+
+
+def _draw(place: int) -> Any:
+    return _taken_up[place]()
+
+
+def plan_sketches(reasons: Sequence[Reasons]) -> list[Callable[[], bytes | None]]:
+    """Drawings of why each pair has its law, small SVGs; they draw nothing where there are too many pairs."""
+    return [partial(sketch, pair) if len(reasons) <= MOST else _leave_out for pair in reasons]
+
+
+def _leave_out() -> None:
+    """Draw nothing."""
