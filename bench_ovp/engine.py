@@ -125,8 +125,11 @@ class Work:
             self._put(task)
 
     def run(self, workers: int, executor: str | Executor) -> None:
-        """Do all tasks, the longest first: none is left alone at the end."""
-        self.queue = deque(sorted(self.queue, key=lambda task: -self._costs[id(task)]))
+        """Do all tasks, those of cells with the longest first: none is left alone at the end, no cell kept waiting."""
+        longest: dict[str, float] = {}
+        for task in self.queue:
+            longest[task.label] = max(longest.get(task.label, 0.0), self._costs[id(task)])
+        self.queue = deque(sorted(self.queue, key=lambda task: -longest[task.label]))
         # Closed by name: after Ctrl-C, an open stream would keep its workers for as long as the traceback lives.
         with closing(_stream(self.queue, workers, executor, self._registry, self._progress)) as stream:
             for result in stream:
