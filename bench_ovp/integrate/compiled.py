@@ -36,7 +36,7 @@ from .elementwise import one_loop
 LONGEST_REASON = 120
 LARGEST = 2**62
 BLOCK = 2048  # numbers in w, 16 kB: with a gradient and a state it stays in the first cache
-FEWEST, MOST = 16, 64  # runs in a block
+FEWEST, MOST = 8, 64  # runs in a block
 
 State = tuple[Any, ...]
 

@@ -138,7 +138,7 @@ def chords(room, unit, i, j, d):
 def turn(room, turns, unit, total, i, rows, first, count, d):
     """total[i] += Σⱼ turns[j] ūⱼ over `count` students from `first` on, across the teacher, for `rows` students i.
 
-    Two rows and four columns at a time: their sums stay in registers, and what is loaded serves twice. A last row
+    Two rows and two columns at a time: their sums stay in registers, and what is loaded serves twice. A last row
     without a second is done twice over, to the same bits.
     """
     while rows > 0:
@@ -148,15 +148,11 @@ def turn(room, turns, unit, total, i, rows, first, count, d):
         while k < d:
             at = total + (i * d + k) * WIDTH
             u = unit + (first * d + k) * WIDTH
-            if k + 3 < d:
+            if k + 1 < d:
                 s0 = load(room, at)
                 s1 = load(room, at + WIDTH)
-                s2 = load(room, at + 2 * WIDTH)
-                s3 = load(room, at + 3 * WIDTH)
                 r0 = load(room, at + lower)
                 r1 = load(room, at + lower + WIDTH)
-                r2 = load(room, at + lower + 2 * WIDTH)
-                r3 = load(room, at + lower + 3 * WIDTH)
                 for j in range(count):
                     t = load(room, turns + j * WIDTH)
                     v = load(room, turns + after + j * WIDTH)
@@ -166,22 +162,12 @@ def turn(room, turns, unit, total, i, rows, first, count, d):
                     x = load(room, u + WIDTH)
                     s1 = fma(t, x, s1)
                     r1 = fma(v, x, r1)
-                    x = load(room, u + 2 * WIDTH)
-                    s2 = fma(t, x, s2)
-                    r2 = fma(v, x, r2)
-                    x = load(room, u + 3 * WIDTH)
-                    s3 = fma(t, x, s3)
-                    r3 = fma(v, x, r3)
                     u += d * WIDTH
                 store(room, at + lower, r0)
                 store(room, at + lower + WIDTH, r1)
-                store(room, at + lower + 2 * WIDTH, r2)
-                store(room, at + lower + 3 * WIDTH, r3)
                 store(room, at, s0)
                 store(room, at + WIDTH, s1)
-                store(room, at + 2 * WIDTH, s2)
-                store(room, at + 3 * WIDTH, s3)
-                k += 4
+                k += 2
             else:
                 s0 = load(room, at)
                 r0 = load(room, at + lower)

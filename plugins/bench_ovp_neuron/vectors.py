@@ -13,14 +13,15 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-# Numbers side by side: two registers of AVX-512, or of AVX2, whose chains of operations then overlap.
-WIDTH = 16 if binding.get_host_cpu_features().get("avx512f") else 8
+# Numbers side by side: a register of AVX-512, two of AVX2. With 16, 64 runs of n = 2 to 5 would take three quarters of
+# the time on AVX-512, for chains of operations overlap, but 8 runs of any n, a usual number of seeds, twice the time.
+WIDTH = 8
 
 # No `fastmath`: a NaN must be seen, and fused operations left to the compiler would depend on what it inlines, which
 # differs between freshly compiled code and code from the cache.
