@@ -1,6 +1,6 @@
 """The tables of a suite, made whole: every column there, types as expected, pairs in the suite's order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -36,6 +36,7 @@ class Tables(NamedTuple):
     runs: pd.DataFrame
     ranking: pd.DataFrame
     bands: pd.DataFrame  # median and quantiles of the loss over the seeds
+    places: Mapping[Any, Any]  # the rows of bands, by problem and optimizer
     comparisons: pd.DataFrame
     problems: dict[str, Look]
     optimizers: dict[str, Look]
@@ -68,8 +69,7 @@ class Tables(NamedTuple):
 
     def pair(self, problem: str, optimizer: str) -> pd.DataFrame:
         """The band of one pair; empty if nothing was recorded."""
-        bands = self.bands
-        return bands[(bands["problem"] == problem) & (bands["optimizer"] == optimizer)]
+        return self.bands.iloc[self.places.get((problem, optimizer), [])]
 
     def rows(self, optimizer: str) -> pd.DataFrame:
         """The ranking of one optimizer, in the order of the problems, indexed by problem."""
@@ -131,7 +131,8 @@ def gather(
     bands = summarize(traces, runs) if bands is None else bands
     drawings = [drawing._replace(diagram=replace(drawing.diagram, lines=_done, marks=None)) for drawing in drawings]
     comparisons = complete(pd.DataFrame() if comparisons is None else comparisons, COMPARISONS)
-    return Tables(traces, runs, ranking, bands, comparisons, looks[0], looks[1], provenance, drawings, seeds)
+    places = dict(bands.groupby(["problem", "optimizer"]).indices) if len(bands) else {}
+    return Tables(traces, runs, ranking, bands, places, comparisons, looks[0], looks[1], provenance, drawings, seeds)
 
 
 def _done(case: Case) -> tuple[()]:
