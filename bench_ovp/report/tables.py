@@ -69,7 +69,8 @@ class Tables(NamedTuple):
 
     def pair(self, problem: str, optimizer: str) -> pd.DataFrame:
         """The band of one pair; empty if nothing was recorded."""
-        return self.bands.iloc[self.places.get((problem, optimizer), [])]
+        found: pd.DataFrame = self.bands.iloc[self.places.get((problem, optimizer), [])]
+        return found
 
     def rows(self, optimizer: str) -> pd.DataFrame:
         """The ranking of one optimizer, in the order of the problems, indexed by problem."""
