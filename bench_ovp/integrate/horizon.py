@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..norms import norms
 from ..optimizers import Optimizer, StepMethod
 from ..problems import Array, Problem
 from .collocation import Place, set_out
@@ -146,8 +147,8 @@ class Carriers:
         pair = np.stack([x, y])
         with np.errstate(all="ignore"):
             losses, grad = self._problem.loss(pair), self._problem.grad(pair)
-        norms = np.hypot.reduce(grad.reshape(2, -1), axis=1)
-        return max(_miss(float(one), float(other)) for one, other in (losses, norms))
+            slopes = norms(grad)
+        return max(_miss(float(one), float(other)) for one, other in (losses, slopes))
 
 
 def _miss(one: float, other: float) -> float:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..norms import norms
 from ..problems import Array
 from .collocation import NOISE, Motion, Place, cut, set_out
 
@@ -79,7 +80,8 @@ class Pace:
         """‖∇L(x) − ∇L(y)‖ over ‖∇L(x)‖; unlike the gap of losses it does not pass through 0."""
         with np.errstate(all="ignore"):
             one, other = self._grad(np.stack([x, y]))
-            found = np.hypot.reduce((one - other).ravel()) / np.hypot.reduce(one.ravel())
+            apart, whole = norms(np.stack([one - other, one]))
+            found = apart / whole
         return float(found) if np.isfinite(found) else 0.0
 
     def _round(self, x: Array) -> float:
