@@ -111,17 +111,16 @@ def hold(problem: Neuron, x: Array) -> tuple[Held, Array] | None:
     if not absent.any() or absent.all():
         return None
     rest, y = problem.settle(w[None, ~absent])
-    r = rest.residual(y)
-    ways = np.concatenate([w[absent & (norms > 0.0)], -r])
+    left, r = rest.students(y)[0], rest.residual(y)[0]
+    ways = np.concatenate([w[absent & (norms > 0.0)], [-r]])
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     longest = float(norms[absent].max())
 
     def holds(margin: float) -> bool:
         return margin > 0.0 and longest <= max(ARRIVED * teacher, math.sqrt(IMPULSE * teacher * margin))
 
-    left = rest.students(y)[0]
-    most = min(exit_slope(teacher, left, r[0], way)[0] for way in ways)  # the least φ is no larger
-    if not holds(most) or not holds(find_exit(rest, y[0], ways)[0]):
+    most = min(exit_slope(teacher, left, r, way)[0] for way in ways)  # the least φ is no larger
+    if not holds(most) or not holds(search(teacher, left, r, ways)[0]):
         return None
     return Held(problem, rest, absent), y[0]
 
@@ -133,6 +132,11 @@ def recall(whole: Neuron, x: Array, memory: Array) -> tuple[Held, Array]:
 
 
 def find_exit(rest: Neuron, x: Array, ways: Iterable[Array] = ()) -> tuple[float, Array]:
+    """What `search` finds where `rest` is the problem of the students that are not zero, and x (m, d) its state."""
+    return search(rest.teacher_norm, rest.students(x[None])[0], rest.residual(x[None])[0], ways)
+
+
+def search(teacher: float, w: Array, r: Array, ways: Iterable[Array] = ()) -> tuple[float, Array]:
     """The least φ, and the unit vector (d,) where it is.
 
     It is looked for from the teacher's direction. There it is when students are close to the teacher: Kw(u) = 2π
@@ -140,13 +144,11 @@ def find_exit(rest: Neuron, x: Array, ways: Iterable[Array] = ()) -> tuple[float
     the angles wherever u is at a larger angle than they are.
 
     Args:
-        rest: the problem of the students that are not zero.
-        x: its state (m, d).
+        teacher, w, r: as in `exit_slope`.
         ways: unit vectors from which it is looked for as well.
     """
-    w, r = rest.students(x[None])[0], rest.residual(x[None])[0]
     begins = np.eye(1, len(r))[0], *ways
-    return min((descend(rest.teacher_norm, w, r, way) for way in begins), key=itemgetter(0))
+    return min((descend(teacher, w, r, way) for way in begins), key=itemgetter(0))
 
 
 def descend(teacher: float, w: Array, r: Array, u: Array) -> tuple[float, Array]:
