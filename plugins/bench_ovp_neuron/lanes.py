@@ -138,47 +138,34 @@ def chords(room, unit, i, j, d):
 def turn(room, turns, unit, total, i, rows, first, count, d):
     """total[i] += Σⱼ turns[j] ūⱼ over `count` students from `first` on, across the teacher, for `rows` students i.
 
-    Two rows and two columns at a time: their sums stay in registers, and what is loaded serves twice. A last row
+    Two rows and two columns at a time: their sums stay in registers, and what is loaded serves twice. A last one
     without a second is done twice over, to the same bits.
     """
     while rows > 0:
         lower = 0 if rows == 1 else d * WIDTH  # from a row to the next
         after = 0 if rows == 1 else TILE * WIDTH
-        k = 1
-        while k < d:
+        for k in range(1, d, 2):
+            right = 0 if k + 1 == d else WIDTH
             at = total + (i * d + k) * WIDTH
             u = unit + (first * d + k) * WIDTH
-            if k + 1 < d:
-                s0 = load(room, at)
-                s1 = load(room, at + WIDTH)
-                r0 = load(room, at + lower)
-                r1 = load(room, at + lower + WIDTH)
-                for j in range(count):
-                    t = load(room, turns + j * WIDTH)
-                    v = load(room, turns + after + j * WIDTH)
-                    x = load(room, u)
-                    s0 = fma(t, x, s0)
-                    r0 = fma(v, x, r0)
-                    x = load(room, u + WIDTH)
-                    s1 = fma(t, x, s1)
-                    r1 = fma(v, x, r1)
-                    u += d * WIDTH
-                store(room, at + lower, r0)
-                store(room, at + lower + WIDTH, r1)
-                store(room, at, s0)
-                store(room, at + WIDTH, s1)
-                k += 2
-            else:
-                s0 = load(room, at)
-                r0 = load(room, at + lower)
-                for j in range(count):
-                    x = load(room, u)
-                    s0 = fma(load(room, turns + j * WIDTH), x, s0)
-                    r0 = fma(load(room, turns + after + j * WIDTH), x, r0)
-                    u += d * WIDTH
-                store(room, at + lower, r0)
-                store(room, at, s0)
-                k += 1
+            s0 = load(room, at)
+            s1 = load(room, at + right)
+            r0 = load(room, at + lower)
+            r1 = load(room, at + lower + right)
+            for j in range(count):
+                t = load(room, turns + j * WIDTH)
+                v = load(room, turns + after + j * WIDTH)
+                x = load(room, u)
+                y = load(room, u + right)
+                s0 = fma(t, x, s0)
+                r0 = fma(v, x, r0)
+                s1 = fma(t, y, s1)
+                r1 = fma(v, y, r1)
+                u += d * WIDTH
+            store(room, at + lower, r0)
+            store(room, at + lower + right, r1)
+            store(room, at, s0)
+            store(room, at + right, s1)
         rows -= 2
         i += 2
         turns += 2 * TILE * WIDTH
