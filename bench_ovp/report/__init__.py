@@ -63,16 +63,17 @@ def draw_report(
     )
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    charts, beside = list_charts(tables), chart_claims(tables)
-    pictures: list[Callable[[], Any]] = [partial(save_chart, chart, figures) for chart in (*charts, *beside)]
-    found = draw_all([*pictures, *plan_sketches(reasons)])
-    drawn = [(chart, *svgs) for chart, svgs in zip((*charts, *beside), found, strict=False)]
-    current = {f"{chart.name}{suffix}" for chart in (*charts, *beside) for suffix in FORMATS}
+    first, beside = list_charts(tables), chart_claims(tables)
+    charts = [*first, *beside]
+    drawings: list[Callable[[], Any]] = [partial(save_chart, chart, figures) for chart in charts]
+    found = draw_all([*drawings, *plan_sketches(reasons)])
+    drawn = [(chart, *svgs) for chart, svgs in zip(charts, found[: len(charts)], strict=True)]
+    current = {f"{chart.name}{suffix}" for chart in charts for suffix in FORMATS}
     for path in figures.iterdir():
         # A figure of an optimizer that the suite no longer has would pass for a result.
         if path.suffix in FORMATS and path.name not in current:
             path.unlink()
     page = folder / "report.html"
-    shown = drawn[: len(charts)], reasons, claims.rows, drawn[len(charts) :], found[len(drawn) :]
+    shown = drawn[: len(first)], reasons, claims.rows, drawn[len(first) :], found[len(charts) :]
     write_atomically(page, render_page(tables, *shown).encode())
     return page

@@ -58,10 +58,6 @@ def _draw(place: int) -> Any:
     return _taken_up[place]()
 
 
-def plan_sketches(reasons: Sequence[Reasons]) -> list[Callable[[], bytes | None]]:
-    """Drawings of why each pair has its law, small SVGs; they draw nothing where there are too many pairs."""
-    return [partial(sketch, pair) if len(reasons) <= MOST else _leave_out for pair in reasons]
-
-
-def _leave_out() -> None:
-    """Draw nothing."""
+def plan_sketches(reasons: Sequence[Reasons]) -> list[Callable[[], bytes]]:
+    """Drawings of why each pair has its law, small SVGs; none where there are too many pairs."""
+    return [partial(sketch, pair) for pair in reasons] if len(reasons) <= MOST else []

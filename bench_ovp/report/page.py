@@ -181,7 +181,7 @@ def render_page(
     reasons: Sequence[Reasons] = (),
     claims: Sequence[Row] = (),
     beside: Drawn = [],  # noqa: B006  never changed
-    sketches: Sequence[bytes | None] | None = None,
+    sketches: Sequence[bytes] | None = None,
 ) -> str:
     """The whole page.
 
@@ -190,7 +190,7 @@ def render_page(
         drawn: charts with their pictures.
         reasons: why each pair has its law.
         claims, beside: verdicts, and charts of claims.
-        sketches: the figures of the reasons; they are drawn here, if None.
+        sketches: the figures of the reasons, or none; they are drawn here, if None.
     """
     if sketches is None:
         sketches = draw_all(plan_sketches(reasons))
@@ -219,7 +219,7 @@ def render_page(
         room -= len(wide)
         charts.append((chart, wide, narrow) if room > 0 else (chart, None, None))
     provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
-    why = list_reasons(reasons, sketches, provenance["suite"])
+    why = list_reasons(reasons, sketches or [None] * len(reasons), provenance["suite"])
     ranking, failures = list_ranking(tables), list_failures(tables)
     return environment.get_template("report.html.j2").render(
         script=script,
