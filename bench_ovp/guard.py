@@ -36,7 +36,7 @@ class Death(NamedTuple):
     timed_out: bool
     cause: str
     frames: tuple[tuple[str, str], ...]  # file, and file:line with the function's name
-    rows: dict[int, list[dict[str, float]]]  # by seed
+    rows: dict[int, dict[str, list[float]]]  # columns by seed
 
 
 class Guard(Watch):
@@ -90,8 +90,8 @@ class Guard(Watch):
             self._rows.write(json.dumps([list(seeds), lists]) + "\n")
             self._rows.flush()
 
-    def rows(self) -> dict[int, list[dict[str, float]]]:
-        """What the task has recorded so far, by seed."""
+    def rows(self) -> dict[int, dict[str, list[float]]]:
+        """The columns that the task has recorded so far, by seed."""
         return {} if self._rows is None else _read_rows(Path(self._rows.name))
 
     def end(self) -> None:
@@ -139,13 +139,14 @@ def list_begun(folder: Path) -> set[str]:
     return {file.read_text(errors="replace").partition("\n")[0] for file in folder.iterdir() if file.suffix != ROWS}
 
 
-def _read_rows(file: Path) -> dict[int, list[dict[str, float]]]:
-    found: dict[int, list[dict[str, float]]] = {}
+def _read_rows(file: Path) -> dict[int, dict[str, list[float]]]:
+    found: dict[int, dict[str, list[float]]] = {}
     with contextlib.suppress(OSError, ValueError):  # the last line may be torn
         for line in file.read_text().splitlines():
             seeds, columns = json.loads(line)
-            for seed, numbers in zip(seeds, zip(*columns.values(), strict=True), strict=True):
-                found.setdefault(seed, []).append(dict(zip(columns, numbers, strict=True)))
+            for name, numbers in columns.items():
+                for seed, number in zip(seeds, numbers, strict=True):
+                    found.setdefault(seed, {}).setdefault(name, []).append(number)
     return found
 
 

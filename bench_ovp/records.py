@@ -11,7 +11,7 @@ from .problems import Array
 FEW = 64  # rows that room is made for at first
 
 
-class Rows:
+class Records:
     """A table for each of some runs, all of the same columns, and each as long as its run.
 
     Args:
@@ -31,10 +31,11 @@ class Rows:
         """
         if not runs:
             return
-        at = self._count[list(runs)]
+        places = np.asarray(runs)
+        at = self._count[places]
         self._make_room(tuple(columns), 1 + int(at.max()))
-        self._numbers[at, :, list(runs)] = np.array(list(columns.values())).T
-        self._count[list(runs)] += 1
+        self._numbers[at, :, places] = np.array(list(columns.values())).T
+        self._count[places] += 1
 
     def set(self, run: int, columns: Mapping[str, Array]) -> None:
         """Give a run all its rows at once."""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .norms import norms
 from .optimizers import Optimizer
 from .problems import Array, Problem
-from .records import Rows
+from .records import Records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,9 +121,9 @@ class Recorder:
         self._tick = time_per_iteration
         self._regular = regular
         self._watch = watch or Watch()
-        self._rows = Rows(len(self._seeds))
+        self._records = Records(len(self._seeds))
         for number, run in enumerate(earlier):
-            self._rows.set(number, self._take_over(run))
+            self._records.set(number, self._take_over(run))
         self._ends: dict[int, tuple[str, str, int | None, int]] = {}
         self._states: dict[int, Mapping[str, Array]] = {}
         self.active = list(range(len(self._seeds)))
@@ -157,7 +158,7 @@ class Recorder:
             grad = problem.grad(w)
             observed = problem.observe(w)
             degenerate = problem.degenerate(w)
-            grad_norm = _norms(grad.reshape(len(grad), -1))
+            grad_norm = norms(grad)
         columns = {
             "iteration": np.full(len(w), np.nan if self._tick is None else position),
             "time": np.full(len(w), position if self._tick is None else position * self._tick),
@@ -175,15 +176,10 @@ class Recorder:
         going_on = usable & ~np.asarray(degenerate, dtype=bool) & ~resting & (loss > least)
         shown = np.flatnonzero(np.isfinite(loss))
         kept = {name: np.asarray(column, dtype=float)[shown] for name, column in columns.items()}
-        self._rows.add([active[index] for index in shown], kept)
+        self._records.add([active[index] for index in shown], kept)
         self._watch.note([self._seeds[active[index]] for index in shown], kept)
         for index in np.flatnonzero(~going_on):
-            found = float(loss[index])
-            ended = self._verdict(position, found, bool(usable[index]), bool(degenerate[index]))
-            ended = ended or (
-                "floor",
-                f"its iterates no longer change at {self._place(position)}, a loss of {found:.3g}",
-            )
+            ended = self._verdict(position, float(loss[index]), bool(usable[index]), bool(degenerate[index]))
             self.end([active[index]], *ended, position, evaluations)
             if position in self._regular:
                 self._states[active[index]] = {}
@@ -202,7 +198,7 @@ class Recorder:
 
     def last_position(self) -> float:
         """Where the first active run was recorded last; 0 before that."""
-        rows = self._rows.of(self.active[0]) if self.active else {}
+        rows = self._records.of(self.active[0]) if self.active else {}
         return float(rows["time" if self._tick is None else "iteration"][-1]) if rows else 0.0
 
     def ran_out(self, run: int, w: Array, beyond: Array) -> tuple[str, str]:
@@ -221,7 +217,7 @@ class Recorder:
             return "floor", "the loss is exactly 0"
         if loss <= self._problem.resolution:
             return "floor", f"a loss of {loss:.3g} is below what double precision resolves"
-        start = self._rows.of(run).get("loss", [np.inf])[0]
+        start = self._records.of(run).get("loss", [np.inf])[0]
         if not np.isinf(beyond).any() and loss <= ORDINARY * start:
             return "failed", f"its step makes NaN of a finite w with a loss of {loss:.3g}; it divides by zero, say"
         return "diverged", f"the step from a loss of {loss:.3g} is not finite"
@@ -231,10 +227,8 @@ class Recorder:
         found = []
         for run, seed in enumerate(self._seeds):
             status, reason, iterations, evaluations = self._ends[run]
-            spent = iterations, evaluations, seconds[run]
-            found.append(
-                Run(seed, status, reason, self._rows.of(run), *spent, self._problem.resolution, self._states.get(run))
-            )
+            rows, spent = self._records.of(run), (iterations, evaluations, seconds[run])
+            found.append(Run(seed, status, reason, rows, *spent, self._problem.resolution, self._states.get(run)))
         return tuple(found)
 
     def _take_over(self, run: Run) -> dict[str, Array]:
@@ -247,8 +241,8 @@ class Recorder:
     def _place(self, position: float) -> str:
         return f"t = {position:g}" if self._tick is None else f"iteration {position:g}"
 
-    def _verdict(self, position: float, loss: float, usable: bool, degenerate: bool) -> tuple[str, str] | None:
-        """Why a run ends here, if its loss or its state says so."""
+    def _verdict(self, position: float, loss: float, usable: bool, degenerate: bool) -> tuple[str, str]:
+        """Why a run ends here: its loss or its state says so, or else it is at rest."""
         where = self._place(position)
         if degenerate:
             return "degenerate", f"the loss has no gradient at {where}"
@@ -260,18 +254,11 @@ class Recorder:
             return "target", f"the loss reached {self._target:g} at {where}"
         if loss <= self._problem.resolution:
             return "floor", f"a loss of {loss:.3g} at {where} is below what double precision resolves"
-        return None
-
-
-def _norms(rows: Array) -> Array:
-    """Of each row, whose squares may lie below the smallest number, or above the largest."""
-    largest = np.max(np.abs(rows), axis=1)
-    scale = np.where((largest > 0.0) & np.isfinite(largest), largest, 1.0)
-    return np.asarray(scale * np.sqrt(np.sum(np.square(rows / scale[:, None]), axis=1)))
+        return "floor", f"its iterates no longer change at {where}, a loss of {loss:.3g}"
 
 
 def failed(
-    seeds: Sequence[int], reason: str, status: str = "failed", rows: Mapping[int, Sequence[Mapping[str, float]]] = {}
+    seeds: Sequence[int], reason: str, status: str = "failed", rows: Mapping[int, Mapping[str, Array]] = {}
 ) -> tuple[Run, ...]:
     """The runs of `seeds` where something broke: a failure is a value.
 
@@ -279,18 +266,17 @@ def failed(
         seeds: a run each.
         reason: why, in one sentence.
         status: "failed" or "timeout".
-        rows: what was recorded before, by seed.
+        rows: the columns that were recorded before, by seed.
     """
-    return tuple(_broken(seed, reason, status, rows.get(seed, ())) for seed in seeds)
+    return tuple(_broken(seed, reason, status, rows.get(seed, {})) for seed in seeds)
 
 
-def _broken(seed: int, reason: str, status: str, rows: Sequence[Mapping[str, float]]) -> Run:
-    if not rows:
+def _broken(seed: int, reason: str, status: str, rows: Mapping[str, Array]) -> Run:
+    if not len(rows.get("iteration", ())):
         return Run(seed, status, reason, {}, None, 0, 0.0)
-    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    last = rows[-1]
-    iterations = None if np.isnan(last["iteration"]) else int(last["iteration"])
-    return Run(seed, status, reason, columns, iterations, int(last["evaluations"]), 0.0)
+    last = rows["iteration"][-1]
+    iterations = None if np.isnan(last) else int(last)
+    return Run(seed, status, reason, rows, iterations, int(rows["evaluations"][-1]), 0.0)
 
 
 def column_names(runs: Sequence[Run]) -> list[str]:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .checkpoints import Horizon
 from .compiling import Compiling
 from .custody import Custody
@@ -102,11 +104,13 @@ def name_task(cell: Cell) -> str:
 
 
 def fail(
-    cell: Cell, reason: str, status: str = "failed", said: str = "", rows: Mapping[int, Any] = {}
+    cell: Cell, reason: str, status: str = "failed", said: str = "", rows: Mapping[int, Mapping[str, Any]] = {}
 ) -> list[Outcome]:
-    """The outcomes of a task that broke; `rows` are those that its runs recorded before, by seed."""
-    kept = {run.seed: _list_rows(run) for run in cell.earlier}
-    kept |= {seed: [*kept.get(seed, ()), *found] for seed, found in rows.items()}
+    """The outcomes of a task that broke; `rows` are the columns that its runs recorded before, by seed."""
+    kept = {run.seed: run.rows for run in cell.earlier}
+    for seed, columns in rows.items():
+        before = kept.get(seed, {})
+        kept[seed] = {name: np.concatenate([before.get(name, ()), column]) for name, column in columns.items()}
     return [Outcome(run, fit_failed(reason), "", said) for run in failed(cell.seeds, reason, status, kept)]
 
 
@@ -114,10 +118,6 @@ def fail_dead(death: Death, cell: Cell, registry: Registry) -> list[Outcome]:
     """The outcomes of a task of which a worker died."""
     status = "timeout" if death.timed_out else "failed"
     return fail(cell, describe_death(death, cell, registry), status, rows=death.rows)
-
-
-def _list_rows(run: Run) -> list[dict[str, float]]:
-    return [dict(zip(run.rows, values, strict=True)) for values in zip(*run.rows.values(), strict=True)]
 
 
 def find_suspects(cell: Cell, registry: Registry) -> tuple[Plugin, ...]:

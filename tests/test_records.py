@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_ovp.records import Rows
+from bench_ovp.records import Records
 
 
 @given(st.lists(st.sets(st.integers(0, 3), min_size=1), max_size=150))
 def test_each_run_gets_back_its_own_rows(visits):
-    rows, expected = Rows(4), {run: [] for run in range(4)}
+    rows, expected = Records(4), {run: [] for run in range(4)}
     for number, visit in enumerate(visits):
         runs = sorted(visit, reverse=number % 2 == 1)
         rows.add(runs, {"position": np.full(len(runs), float(number)), "run": np.array(runs, dtype=float)})
@@ -25,7 +25,7 @@ def test_each_run_gets_back_its_own_rows(visits):
 
 
 def test_a_run_goes_on_from_the_rows_that_it_is_given():
-    rows = Rows(2)
+    rows = Records(2)
     rows.set(1, {"x": np.arange(100.0)})
     rows.add([0, 1], {"x": np.array([7.0, 8.0])})
     assert rows.of(0)["x"].tolist() == [7.0]
@@ -33,7 +33,7 @@ def test_a_run_goes_on_from_the_rows_that_it_is_given():
 
 
 def test_columns_that_change_are_refused():
-    rows = Rows(1)
+    rows = Records(1)
     rows.add([0], {"loss": np.ones(1)})
     with pytest.raises(ValueError, match="the columns recorded are loss, more, and were loss before"):
         rows.add([0], {"loss": np.ones(1), "more": np.ones(1)})
