@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bench_ovp.comparison import LEVEL, Course, Entrant, compare_all, find_differences
-from bench_ovp.contest import find_efforts
+from bench_ovp.courses import find_efforts
 from bench_ovp.ranking import TARGETS, Fitted, summarise
 from bench_ovp.rates import Rate
 from bench_ovp.significance import compare_means, compare_samples

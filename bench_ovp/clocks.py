@@ -1,18 +1,19 @@
-"""The law of a run on another clock: per iteration, or per evaluation."""
+"""The laws of runs on another clock: per iteration, or per evaluation."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from .grids import Grid
 from .problems import Array
 from .rates import Rate, fit_rate
 from .trace import Run
 
-CLOCKS = ("time", "iteration", "evaluations")
 STEADY = 1e-6  # relative; a clock that strays further from being proportional to time is fitted anew
 
 
@@ -32,39 +33,58 @@ def scale_rate(rate: Rate, ticks: float) -> Rate:
     return replace(rate, **changes)
 
 
-def read_clock(run: Run, rate: Rate, clock: str, rtol: float = 0.0) -> Rate:
-    """The law of a run on `clock`, from its law in time.
+def read_clock(
+    runs: Sequence[Run], rates: Sequence[Rate], clock: str, rtol: float, grids: Sequence[Grid]
+) -> list[Rate]:
+    """The laws of runs on `clock`, from their laws in time.
 
     Converted where the clock is proportional to time over the window of the law, fitted anew elsewhere.
 
     Args:
-        run: of a method that has this clock; a flow has no iterations.
-        rate: in time.
+        runs: of a method that has this clock; a flow has no iterations.
+        rates: in time.
         clock: one of CLOCKS.
         rtol: a relative error that every loss may have, as for `fit_rate`.
+        grids: of the runs.
     """
-    if clock == "time" or rate.law == "diverged" or not run.rows:
-        return rate
-    shown = np.asarray(run.rows[clock])
-    ticks = _find_ticks(np.asarray(run.rows["time"]), shown, rate)
-    if ticks is not None:
-        return scale_rate(rate, ticks)
-    kept = np.append(shown[1:] > shown[:-1], True)  # of records at one reading the last
-    return fit_rate(shown[kept], np.asarray(run.rows["loss"])[kept], floor=run.resolution, rtol=rtol)
+    found = list(rates)
+    for grid in grids if clock != "time" else ():
+        shown = grid.clocks[clock]
+        kept = np.append(shown[1:] > shown[:-1], True)  # of records at one reading the last
+        own = [rates[place] for place in grid.places]
+        scales = find_ticks(grid.clocks["time"], shown, own)
+        for place, rate, ticks, loss in zip(grid.places, own, scales, grid.loss, strict=True):
+            if rate.law == "diverged":
+                continue
+            if math.isnan(ticks):
+                found[place] = fit_rate(shown[kept], loss[kept], floor=runs[place].resolution, rtol=rtol)
+            else:
+                found[place] = scale_rate(rate, ticks)
+    return found
 
 
-def _find_ticks(time: Array, shown: Array, rate: Rate) -> float | None:
-    """Units of a clock per unit of time over the window of the law, or None where they change."""
-    first = max(int(np.searchsorted(time, 0.0, "right")), _find_place(time, rate.start * (1 - STEADY), "left", 0))
-    last = _find_place(time, rate.end * (1 + STEADY), "right", len(time))
-    if first >= last:
-        return None
-    ticks = shown[first:last] / time[first:last]
+def find_ticks(time: Array, shown: Array, rates: Sequence[Rate]) -> list[float]:
+    """Units of a clock per unit of time over the window of each law; NaN where they change.
+
+    Args:
+        time, shown: ascending readings of both clocks at the same records.
+        rates: laws of runs with these records.
+    """
+    starts, ends = np.array([(rate.start, rate.end) for rate in rates]).T
+    zero = int(time.searchsorted(0.0, "right"))
+    first = np.where(np.isnan(starts), zero, time.searchsorted(starts * (1 - STEADY)).clip(min=zero))
+    last = np.where(np.isnan(ends), len(time), time.searchsorted(ends * (1 + STEADY), "right"))
+    ticks = np.full(len(time), math.nan)
+    ticks[zero:] = shown[zero:] / time[zero:]
+    windows = list(zip(first.tolist(), last.tolist(), strict=True))
+    settled = {window: _settle(ticks[slice(*window)]) for window in set(windows)}
+    return [settled[window] for window in windows]
+
+
+def _settle(ticks: Array) -> float:
+    """The last of them, if all are as good as equal."""
+    if not len(ticks):
+        return math.nan
     final = float(ticks[-1])
     low, high = final * (1 - STEADY), final * (1 + STEADY)
-    return final if final > 0 and low <= ticks.min() and ticks.max() <= high else None
-
-
-def _find_place(time: Array, bound: float, side: Literal["left", "right"], unknown: int) -> int:
-    """Where a bound belongs among ascending times; `unknown`, where there is none."""
-    return unknown if math.isnan(bound) else int(np.searchsorted(time, bound, side))
+    return final if final > 0 and low <= ticks.min() and ticks.max() <= high else math.nan

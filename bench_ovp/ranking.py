@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .problems import Theory
 from .rates import Rate
@@ -134,14 +134,30 @@ def write_places(ranks: Iterable[float]) -> list[str]:
     return [f"{int(r)}{'=' * (shared[r] > 1)}" if math.isfinite(r) else "–" for r in listed]
 
 
-def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> tuple[float, ...]:
-    """Evaluations at the first record at or below each of TARGETS; inf where there is none."""
-    curve = np.asarray(loss)
-    lowest = float(np.fmin.reduce(curve, initial=math.inf))
-    charged = np.asarray(evaluations)
-    return tuple(
-        float(charged[int((curve <= target).argmax())]) if lowest <= target else math.inf for target in TARGETS
-    )
+def find_targets(loss: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The first record at or below each of TARGETS, and whether there is one.
+
+    Args:
+        loss: of shape (..., records).
+    Returns:
+        Both of shape (..., targets); the record is 0 where there is none.
+    """
+    below = np.asarray(loss)[..., None, :] <= np.array(TARGETS)[:, None]
+    there = np.asarray(below.any(axis=-1))
+    return np.asarray(below.argmax(axis=-1) if below.shape[-1] else there.astype(np.intp)), there
+
+
+def evaluations_to(loss: ArrayLike, evaluations: ArrayLike) -> NDArray[np.float64]:
+    """Evaluations at the first record at or below each of TARGETS; inf where there is none.
+
+    Args:
+        loss: of shape (..., records).
+        evaluations: of shape (records,).
+    Returns:
+        Of shape (..., targets).
+    """
+    place, there = find_targets(loss)
+    return np.where(there, np.append(evaluations, math.inf)[place], math.inf)
 
 
 def _count_laws(runs: Sequence[Fitted]) -> str:

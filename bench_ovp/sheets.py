@@ -80,13 +80,22 @@ class TraceSheet:
         from pyarrow.parquet import ParquetWriter
 
         self._measured = measured
-        kinds = {"problem": pa.string(), "optimizer": pa.string(), "seed": pa.int64()}
+        words = pa.dictionary(pa.int32(), pa.string())
+        kinds = {"problem": words, "optimizer": words, "seed": pa.int64()}
         kinds |= {name: pa.int64() if name in COUNTS else pa.float64() for name in measured}
-        kinds |= {name: pa.string() for name in CODED if name in measured}
+        kinds |= {name: words for name in CODED if name in measured}
         self._parameters = {name: _choose_type(types) for name, types in parameters.items()}
-        types = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
+        types = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: words}
         self._schema = pa.schema({**kinds, **{name: types[kind] for name, kind in self._parameters.items()}})
-        self._writer = ParquetWriter(name, self._schema)
+        varied = [name for name in measured if name not in (*COUNTS, *CODED, "time")]
+        # Hardly a number comes twice in what is measured: a dictionary of them is slow to make and larger than they.
+        self._writer = ParquetWriter(
+            name,
+            self._schema,
+            use_dictionary=[name for name in self._schema.names if name not in varied],
+            use_byte_stream_split=varied,
+            store_schema=False,  # or readers would be given words as categories
+        )
         self._waiting: list[Trace] = []
         self._rows = 0
 
@@ -116,54 +125,52 @@ class TraceSheet:
             | list_parameters(trace.problem, trace.optimizer)
             for trace in self._waiting
         ]
-        columns: dict[str, Any] = {
-            name: _to_arrow(column) for name, column in list_records(self._waiting, self._measured).items()
-        }
-        for name in (*LABELS[:2], *self._parameters):
-            kind, type_ = self._parameters.get(name, str), self._schema.field(name).type
-            values = (None if (value := row.get(name)) is None else kind(value) for row in shared)
-            parts = [_repeat(value, n, type_) for value, n in zip(values, lengths, strict=True)]
-            columns[name] = pa.chunked_array(parts, type_)
+        columns: dict[str, Any] = {}
+        for name, column in list_records(self._waiting, self._measured).items():
+            there = ~np.isnan(column)
+            if name in CODED:
+                columns[name] = _look_up(column, there, CODED[name])
+            else:
+                columns[name] = _to_arrow(column, there)
         for name in COUNTS:
             columns[name] = columns[name].cast(pa.int64())
-        for name in CODED.keys() & columns.keys():
-            columns[name] = _to_words(columns[name], CODED[name])
+        for name in (*LABELS[:2], *self._parameters):
+            kind = self._parameters.get(name, str)
+            values = [None if (value := row.get(name)) is None else kind(value) for row in shared]
+            columns[name] = _repeat(values, lengths, kind)
         ordered = [columns[name] for name in self._schema.names]
         self._writer.write_table(pa.Table.from_arrays(ordered, schema=self._schema))
         self._waiting, self._rows = [], 0
 
 
-def _repeat(value: Any, count: int, type_: Any) -> Any:
-    """A column that is `value` throughout; from its bytes, as in `_to_arrow`."""
+def _repeat(values: Sequence[Any], counts: Sequence[int], kind: type) -> Any:
+    """A column of values of one kind, each so many times; empty where a value is None."""
+    there = np.repeat([value is not None for value in values], counts)
+    if kind is str:
+        place = {word: number for number, word in enumerate(dict.fromkeys(values))}
+        return _look_up(np.repeat([place[word] for word in values], counts), there, [word or "" for word in place])
+    types = {int: np.int64, float: np.float64, bool: np.bool_}
+    return _to_arrow(np.repeat(np.array([value or 0 for value in values], dtype=types[kind]), counts), there)
+
+
+def _look_up(places: NDArray[Any], there: NDArray[np.bool_], words: Sequence[str]) -> Any:
+    """A column of words, of which it has the places; empty where they are not `there`."""
     import pyarrow as pa
 
-    if value is None:
-        return pa.nulls(count, type_)
-    if isinstance(value, str):
-        text = value.encode()
-        ends = np.arange(count + 1, dtype=np.int32) * np.int32(len(text))
-        return pa.Array.from_buffers(type_, count, [None, pa.py_buffer(ends), pa.py_buffer(text * count)])
-    if isinstance(value, bool):
-        return pa.Array.from_buffers(type_, count, [None, pa.py_buffer(np.packbits(np.full(count, value)))])
-    return _to_arrow(np.full(count, value, dtype=np.float64 if isinstance(value, float) else np.int64))
+    texts = [word.encode() for word in words]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    known = pa.Array.from_buffers(pa.string(), len(words), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))])
+    return pa.DictionaryArray.from_arrays(_to_arrow(np.where(there, places, 0).astype(np.int32), there), known)
 
 
-def _to_arrow(column: NDArray[Any]) -> Any:
-    """A column for Parquet, empty where it is NaN; from its bytes, since `pa.array` would import pandas."""
+def _to_arrow(column: NDArray[Any], there: NDArray[np.bool_]) -> Any:
+    """A column, empty where it is not `there`; made from its bytes, since `pa.array` would import pandas."""
     import pyarrow as pa
 
-    there = ~np.isnan(column)
-    bits = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
-    kind = pa.float64() if column.dtype == np.float64 else pa.int64()
-    return pa.Array.from_buffers(kind, len(column), [bits, pa.py_buffer(np.ascontiguousarray(column))])
-
-
-def _to_words(codes: Any, words: Sequence[str]) -> Any:
-    """The words that a column of numbers stands for."""
-    import pyarrow as pa
-
-    known = pa.concat_arrays([_repeat(word, 1, pa.string()) for word in words])
-    return pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), known).dictionary_decode()
+    empty = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    content = np.packbits(column, bitorder="little") if column.dtype == np.bool_ else np.ascontiguousarray(column)
+    kinds = {"float64": pa.float64(), "int64": pa.int64(), "int32": pa.int32(), "bool": pa.bool_()}
+    return pa.Array.from_buffers(kinds[column.dtype.name], len(column), [empty, pa.py_buffer(content)])
 
 
 def _choose_type(types: set[type]) -> type:

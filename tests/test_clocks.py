@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bench_ovp import clocks
-from bench_ovp.clocks import read_clock, scale_rate
+from bench_ovp.clocks import scale_rate
+from bench_ovp.courses import Reader
 from bench_ovp.rates import Rate, fit_rate
 from bench_ovp.trace import Run
 
@@ -20,6 +21,11 @@ def make_run(time, loss, evaluations, iteration=None, status="ok"):
     rows = {"time": time, "loss": loss, "evaluations": evaluations}
     rows["iteration"] = np.full(len(time), np.nan) if iteration is None else iteration
     return Run(0, status, "", rows, None, int(evaluations[-1]), 0.0)
+
+
+def read_clock(run, rate, clock, rtol=0.0):
+    [found] = Reader([run], [rate], rtol).read_laws(clock)
+    return found
 
 
 @pytest.mark.parametrize("law", ["power", "exponential"])

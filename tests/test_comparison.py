@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import bench_ovp as ovp
 from bench_ovp.comparison import LEVEL, Course, Entrant, average_decade, compare, compare_all, find_differences
-from bench_ovp.contest import FIELD, find_efforts, hold_contests, list_separations
+from bench_ovp.contest import FIELD, hold_contests, list_separations
+from bench_ovp.courses import find_efforts
 from bench_ovp.ranking import ORDER, TARGETS, Fitted, rank, summarise
 from bench_ovp.rates import Rate
 from bench_ovp.significance import adjust

@@ -12,6 +12,7 @@ import pytest
 import bench_ovp as ovp
 from bench_ovp import excerpt
 from bench_ovp.contest import hold_contests
+from bench_ovp.grids import list_grids
 from bench_ovp.report import bands
 from bench_ovp.report.figures.profiles import list_tasks
 from bench_ovp.report.tables import complete, gather, summarize
@@ -132,6 +133,10 @@ def test_garbage_is_looked_for_again_afterwards():
 # Bands.
 
 
+def record(time, loss, evaluations):
+    return {"time": time, "iteration": time, "evaluations": evaluations, "loss": loss}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_quantiles_are_those_of_numpy(seed):
     rng = np.random.default_rng(seed)
@@ -146,22 +151,24 @@ def test_quantiles_are_those_of_numpy(seed):
 def test_a_run_that_came_to_its_end_keeps_its_rank():
     """Of three runs e⁻ᵗ, 2e⁻ᵗ, 3e⁻ᵗ the first reaches its target at t = 10: the median is then the lower of the two."""
     t = np.arange(1.0, 21.0)
-    curves = [
-        bands.Curve(t[:10], np.exp(-t[:10]), t[:10], t[:10], -np.inf),
-        *(bands.Curve(t, scale * np.exp(-t), t, 2 * t, np.nan) for scale in (2.0, 3.0)),
+    rows = [
+        record(t[:10], np.exp(-t[:10]), t[:10]),
+        *(record(t, scale * np.exp(-t), 2 * t) for scale in (2.0, 3.0)),
     ]
-    band = bands.average(curves)
+    band = bands.average(rows, [-np.inf, np.nan, np.nan])
     assert band["time"].tolist() == t.tolist()
     assert band["loss"].to_numpy() == pytest.approx(2 * np.exp(-t), rel=1e-12)
     assert band["seeds"].tolist() == [3] * 10 + [2] * 10
-    diverged = [curve._replace(after=np.inf) for curve in curves]
-    late = bands.average(diverged).query("time > 10")
+    late = bands.average(rows, [np.inf] * 3).query("time > 10")
     assert late["loss"].to_numpy() == pytest.approx(3 * np.exp(-late["time"].to_numpy()), rel=1e-12)
 
 
 def test_records_without_a_logarithm_and_of_one_time_are_left_out():
     t = np.array([0.0, 1.0, 2.0, 2.0, 3.0, 4.0])
     loss = np.array([1.0, 0.5, 0.25, 0.2, 0.0, np.inf])
-    kept = bands.clean(bands.Curve(t, loss, t, t, np.nan))
-    assert (kept.time.tolist(), kept.loss.tolist()) == ([1.0, 2.0], [0.5, 0.2])
-    assert bands.average([bands.Curve(t[:1], loss[:1], t[:1], t[:1], np.nan)]).empty
+    longer = np.where(t == 3.0, 0.1, loss)
+    short, long = bands.clean(list_grids([record(t, loss, t), record(t, longer, t)])[0])
+    assert (short.places, short.clocks["time"].tolist(), short.loss.tolist()) == ([0], [1.0, 2.0], [[0.5, 0.2]])
+    assert (long.places, long.clocks["time"].tolist()) == ([1], [1.0, 2.0, 3.0])
+    assert long.loss.tolist() == [[0.5, 0.2, 0.1]]
+    assert bands.average([record(t[:1], loss[:1], t[:1])], [np.nan]).empty

@@ -150,7 +150,9 @@ def test_ties_are_written():
 
 def test_evaluations_to_targets():
     loss, charged = [1.0, 1e-4, 1e-6, 1e-9], [1, 2, 4, 8]
-    assert evaluations_to(loss, charged) == (2.0, 8.0, math.inf)
+    assert evaluations_to(loss, charged).tolist() == [2.0, 8.0, math.inf]
+    assert evaluations_to([loss, [1.0, math.nan, 1e-13, 0.0]], charged)[1].tolist() == [4.0] * 3
+    assert evaluations_to([], []).tolist() == [math.inf] * 3
     runs = [Fitted("ok", power(3.0), (n, 10.0 * n, math.inf)) for n in (1.0, 2.0, 9.0)]
     assert summarise(runs).reached == (2.0, 20.0, math.inf)
     half = [Fitted("ok", power(3.0), (1.0, 1.0, 1.0)), Fitted("ok", power(3.0), NEVER)]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..comparison import Entrant
-from ..contest import count_evaluations, read_course
+from ..courses import Reader
 from ..errors import InputError
 from ..problems import Array
 from ..ranking import Fitted, summarise
@@ -164,8 +164,11 @@ def _read_run(row: Row, traces: Mapping[tuple[str, int], dict[str, Array]]) -> t
 
 
 def _read_pair(runs: list[tuple[Run, Rate]]) -> Read:
-    standing = summarise([Fitted(run.status, rate, count_evaluations(run)) for run, rate in runs])
-    courses = tuple(read_course(run, rate, "time") for run, rate in runs)
+    rates = [rate for _, rate in runs]
+    reader = Reader([run for run, _ in runs], rates)
+    reached = zip(runs, reader.evaluations, strict=True)
+    standing = summarise([Fitted(run.status, rate, spent) for (run, rate), spent in reached])
+    courses = reader.read_courses(rates, "time")
     curves = {run.seed: (run.rows["time"], run.rows["loss"]) for run, _ in runs if run.rows}
     return Read(Entrant(standing, courses), curves)
 

@@ -1,12 +1,12 @@
 """The band of a pair: the median of its loss over the seeds, and the quantiles around it, against time."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..grids import Grid, list_grids
 from ..trace import Trace
 
 FloatArray = NDArray[np.float64]
@@ -15,67 +15,83 @@ POINTS = 160  # of a drawn line
 RANKS = {"target": -np.inf, "floor": -np.inf, "diverged": np.inf}  # of a run that came to its own end
 
 
-RECORDED = ("time", "loss", "iteration", "evaluations")
-
-
-class Curve(NamedTuple):
-    """The records of one run, of equal lengths, and the rank it keeps after its end, NaN where it has none."""
-
-    time: FloatArray
-    loss: FloatArray
-    iteration: FloatArray
-    evaluations: FloatArray
-    after: float
-
-
-def average(curves: Sequence[Curve]) -> pd.DataFrame:
+def average(rows: Sequence[Mapping[str, FloatArray]], after: Sequence[float]) -> pd.DataFrame:
     """The median loss over the seeds and its 10 % and 90 % quantiles, against time.
 
     Seeds are interpolated, straight in log time and log loss, to the times of all of them. Quantiles are
     ranks: a run that came to its own end keeps its rank, below all others if it reached its target and above
     them if it diverged. The line is drawn while more than half of the seeds still run.
+
+    Args:
+        rows: the columns of each run, of those that recorded anything.
+        after: the rank that each keeps after its end, NaN where it has none.
     """
-    usable = [curve for curve in map(clean, curves) if len(curve.time)]
-    if not usable:
+    grids = [part for grid in list_grids(rows) for part in clean(grid)]
+    if not grids:
         return pd.DataFrame(columns=list(COLUMNS), dtype=float)
-    times = np.unique(np.concatenate([curve.time for curve in usable]))
+    times = np.unique(np.concatenate([grid.clocks["time"] for grid in grids]))
     if len(times) > POINTS:
         wanted = np.exp(np.linspace(np.log(times[0]), np.log(times[-1]), POINTS))
         times = times[np.unique(np.searchsorted(times, wanted).clip(0, len(times) - 1))]
-    at = np.log(times)
-    losses, iterations, evaluations = (np.empty((len(usable), len(times))) for _ in range(3))
-    for row, curve in enumerate(usable):
-        x = np.log(curve.time)
-        losses[row] = np.interp(at, x, np.log(curve.loss), left=np.nan, right=curve.after)
-        iterations[row] = np.interp(at, x, curve.iteration, left=np.nan, right=np.nan)
-        evaluations[row] = np.interp(at, x, curve.evaluations, left=np.nan, right=np.nan)
-    first, last = (np.array([curve.time[end] for curve in usable])[:, None] for end in (0, -1))
+    ends = np.asarray(after, dtype=float)
+    losses = np.concatenate([_interpolate(grid, times, ends[grid.places]) for grid in grids])
+    repeats = [len(grid.places) for grid in grids]
+    first, last = (np.repeat([grid.clocks["time"][end] for grid in grids], repeats)[:, None] for end in (0, -1))
     alive = ((times >= first) & (times <= last)).sum(axis=0)
     low, median, high = take_quantiles(losses)
-    kept = (2 * alive > len(usable)) & np.isfinite(median)
+    kept = (2 * alive > len(losses)) & np.isfinite(median)
     low, median, high = (np.exp(line[kept]) for line in (low, median, high))
-    counts = [take_median(values[:, kept]) for values in (iterations, evaluations)]
+    counts = []
+    for clock in ("iteration", "evaluations"):
+        lines = [_interpolate_clock(grid, clock, times[kept]) for grid in grids]
+        counts.append(take_median(np.repeat(lines, repeats, axis=0)))
     return pd.DataFrame(dict(zip(COLUMNS, (times[kept], *counts, median, low, high, alive[kept]), strict=True)))
 
 
 def average_trace(trace: Trace) -> pd.DataFrame:
     """The band of a pair from its runs."""
-    return average(
-        [
-            Curve(**{name: np.asarray(run.rows[name]) for name in RECORDED}, after=RANKS.get(run.status, np.nan))
-            for run in trace.runs
-            if run.rows
-        ]
-    )
+    runs = [run for run in trace.runs if run.rows]
+    return average([run.rows for run in runs], [RANKS.get(run.status, np.nan) for run in runs])
 
 
-def clean(curve: Curve) -> Curve:
-    """Without what has no logarithm; by time, and of records at one time the last."""
-    kept = np.flatnonzero((curve.time > 0) & (curve.loss > 0) & np.isfinite(curve.loss))
-    if not np.all(np.diff(curve.time[kept]) > 0):
-        kept = kept[np.argsort(curve.time[kept], kind="stable")]
-        kept = kept[np.append(np.diff(curve.time[kept]) > 0, True)] if len(kept) else kept
-    return Curve(**{name: getattr(curve, name)[kept] for name in RECORDED}, after=curve.after)
+def clean(grid: Grid) -> list[Grid]:
+    """Without what has no logarithm; by time, and of records at one time the last. Runs that keep others part."""
+    time = grid.clocks["time"]
+    usable = (time > 0) & (grid.loss > 0) & np.isfinite(grid.loss)
+    groups: dict[bytes, list[int]] = {}
+    for row, own in enumerate(usable):
+        groups.setdefault(own.tobytes(), []).append(row)
+    parts = []
+    for rows in groups.values():
+        kept = np.flatnonzero(usable[rows[0]])
+        if not np.all(np.diff(time[kept]) > 0):
+            kept = kept[np.argsort(time[kept], kind="stable")]
+            kept = kept[np.append(np.diff(time[kept]) > 0, True)]
+        if len(kept):
+            clocks = {name: shown[kept] for name, shown in grid.clocks.items()}
+            parts.append(Grid([grid.places[row] for row in rows], clocks, grid.loss[rows][:, kept]))
+    return parts
+
+
+def _interpolate(grid: Grid, times: FloatArray, after: FloatArray) -> FloatArray:
+    """log loss of each run at ascending times: NaN before its first record, `after` behind its last."""
+    own, heights = grid.clocks["time"], np.log(grid.loss)
+    first, last = np.searchsorted(times, own[0]), np.searchsorted(times, own[-1], "right")
+    found = np.full((len(heights), len(times)), np.nan)
+    found[:, last:] = after[:, None]
+    inside = times[first:last]
+    at = np.searchsorted(own, inside)
+    if np.array_equal(own[at], inside):  # records of its own, every one
+        found[:, first:last] = heights[:, at]
+    else:
+        for row, height in zip(found, heights, strict=True):
+            row[first:last] = np.interp(np.log(inside), np.log(own), height)
+    return found
+
+
+def _interpolate_clock(grid: Grid, clock: str, times: FloatArray) -> FloatArray:
+    """The reading of another clock at ascending times; NaN outside the records."""
+    return np.interp(np.log(times), np.log(grid.clocks["time"]), grid.clocks[clock], left=np.nan, right=np.nan)
 
 
 def take_quantiles(logs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

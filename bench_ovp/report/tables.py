@@ -9,9 +9,11 @@ import pandas as pd
 
 from ..claims.claim import Case
 from ..claims.verdicts import Drawing
-from .bands import COLUMNS, RANKS, RECORDED, Curve, average
+from ..grids import CLOCKS
+from .bands import COLUMNS, RANKS, average
 from .looks import Look, assign_looks
 
+RECORDED = ("loss", *CLOCKS)  # what bands are made from
 FAILURES = ("failed", "timeout", "degenerate", "diverged")
 DECIDED = ("power", "exponential", "superexponential")
 
@@ -148,14 +150,10 @@ def summarize(traces: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     ends = dict(zip(keys, ended["status"].map(RANKS), strict=True))
     frames = []
     for (problem, optimizer), pair in traces.groupby(["problem", "optimizer"], sort=False):
-        curves = [
-            Curve(
-                **{name: run[name].to_numpy(float) for name in RECORDED},
-                after=ends.get((problem, optimizer, seed), np.nan),
-            )
-            for seed, run in pair.groupby("seed", sort=False)
-        ]
-        frames.append(average(curves).assign(problem=str(problem), optimizer=str(optimizer)))
+        seeds = [(seed, run) for seed, run in pair.groupby("seed", sort=False)]
+        rows = [{name: run[name].to_numpy(float) for name in RECORDED} for _, run in seeds]
+        after = [ends.get((problem, optimizer, seed), np.nan) for seed, _ in seeds]
+        frames.append(average(rows, after).assign(problem=str(problem), optimizer=str(optimizer)))
     return join_bands(frames)
 
 
