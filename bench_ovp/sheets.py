@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,11 +51,10 @@ class CsvSheet:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Write rows."""
-        self._writer.writerows([_blank(row.get(name)) for name in self._columns] for row in rows)
-
-
-def _blank(value: Any) -> Any:
-    return "" if isinstance(value, float) and math.isnan(value) else value
+        self._writer.writerows(
+            ["" if value != value else value for value in map(row.get, self._columns)]  # NaN alone is not itself
+            for row in rows
+        )
 
 
 @contextmanager

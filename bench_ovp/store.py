@@ -153,12 +153,11 @@ class Store:
 
     def finished(self, cell: Cell) -> set[int]:
         """Which of the cell's seeds need not run: stored, sound, and not timed out under a lower limit."""
-        found = set()
-        for seed in cell.seeds:
-            entry = self._find(cell, seed)
-            if entry is not None and not _is_cut(cell, entry[0]):
-                found.add(seed)
-        return found
+        return {
+            seed
+            for seed, place in self._list_places(cell)
+            if place is not None and not _is_cut(cell, self._read_head(place))
+        }
 
     def load(self, cell: Cell, timed_out: bool = False) -> dict[int, Stored]:
         """The stored runs of a cell by seed.
@@ -168,8 +167,7 @@ class Store:
             timed_out: whether to include runs that a lower limit of time cut short.
         """
         found = {}
-        for seed in cell.seeds:
-            place = self._find_place(cell, seed)
+        for seed, place in self._list_places(cell):
             content = None if place is None else self._journal.read(place)
             if content is None:
                 if place is not None:  # it was sound a moment ago
@@ -238,8 +236,7 @@ class Store:
         """What any stored run of `cells` recorded, in the order of its first appearance."""
         told: dict[bytes, None] = {}  # most runs say the same
         for cell in cells:
-            for seed in cell.seeds:
-                place = self._find_place(cell, seed)
+            for _, place in self._list_places(cell):
                 if place is not None and (found := NAMES.search(self._peek_head(place))):
                     told[found[1]] = None
         return list(dict.fromkeys(name for names in told for name in json.loads(names)))
@@ -298,19 +295,17 @@ class Store:
             self._index(place)
         return aside
 
-    def _find(self, cell: Cell, seed: int) -> tuple[dict[str, Any], int] | None:
-        """The facts and the place of the last record under a cell's key, seed and limits."""
-        place = self._find_place(cell, seed)
-        return None if place is None else (self._read_head(place), place)
+    def _list_places(self, cell: Cell) -> Iterator[tuple[int, int | None]]:
+        """Each seed of a cell with the place of the last record under its key and limits; its facts are not read."""
+        key, limits = json.dumps(cell.key), json.dumps(cell.limits)
+        for seed in cell.seeds:
+            # As `_write_run` begins, and `_identify` has it: written out, for a cell may have a thousand seeds.
+            beginning = f'{{"key": {key}, "seed": {seed}, "limits": {limits}'.encode()
+            places = self._runs.get(_digest(f"[{key}, {seed}]"), ())
+            yield seed, next((place for place in reversed(places) if self._begins(place, beginning)), None)
 
-    def _find_place(self, cell: Cell, seed: int) -> int | None:
-        """The place of the last record under a cell's key, seed and limits; its facts are not read."""
-        # As `_write_run` begins.
-        beginning = json.dumps({"key": cell.key, "seed": seed, "limits": cell.limits}).encode()[:-1]
-        for place in reversed(self._runs.get(_identify(cell.key, seed), ())):
-            if self._journal.peek(place + PREFIX.size, len(beginning)) == beginning:
-                return place
-        return None
+    def _begins(self, place: int, beginning: bytes) -> bool:
+        return self._journal.peek(place + PREFIX.size, len(beginning)) == beginning
 
     def _read_head(self, place: int) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self._peek_head(place))
@@ -342,7 +337,11 @@ class Store:
 
 def _identify(*parts: Any) -> bytes:
     """Sixteen bytes that stand for a key and a seed, or for a name."""
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()
+    return _digest(json.dumps(parts))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _write(kind: bytes, identity: bytes, facts: Any, body: bytes = b"") -> bytes:

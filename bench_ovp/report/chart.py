@@ -105,7 +105,8 @@ def render(figure: Figure, kind: str, dpi: float = SCREEN) -> bytes:
         figure.set_layout_engine(None)  # or every `savefig` would draw once more, to lay out anew
     buffer = io.BytesIO()
     if kind == "png":
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        fast = {"compress_level": 1}  # of lines on white: as small as by the default, in two thirds of the time
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs=fast)
         return buffer.getvalue()
     if kind == "pdf":
         figure.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})

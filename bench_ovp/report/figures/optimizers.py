@@ -6,6 +6,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from ..chart import Chart, Kind, name_part, split_evenly, tell_more
+from ..looks import Look
 from ..style import is_left, is_lowest, make_panels, place_legend, set_label, set_title
 from ..tables import Tables
 from .convergence import draw_band, set_log_axes
@@ -19,14 +20,16 @@ CAPTION = (
 
 def draw_optimizers(tables: Tables, problems: Sequence[str], width: float) -> Figure:
     """A panel for each problem."""
-    bands = tables.bands[(tables.bands["evaluations"] > 0) & tables.bands["problem"].isin(list(problems))]
+    drawn: dict[str, Look] = {}
     figure, panels = make_panels(len(problems), width=width, height=1.6, columns=4, sharex=True, sharey=True)
     panels[0].set_autoscale_on(False)  # shared limits found anew for every line cost more than the lines
     for axes, problem in zip(panels, problems, strict=True):
         for optimizer, look in list(tables.optimizers.items())[:MOST_LINES]:
-            band = bands[(bands["problem"] == problem) & (bands["optimizer"] == optimizer)]
+            band = tables.pair(problem, optimizer)
+            band = band[band["evaluations"] > 0]
             if not band.empty:
                 draw_band(axes, band, look, x="evaluations")
+                drawn[optimizer] = look
         set_title(axes, tables.problems[problem].name)
     panels[0].set_autoscale_on(True)
     set_log_axes(panels[0])
@@ -36,8 +39,7 @@ def draw_optimizers(tables: Tables, problems: Sequence[str], width: float) -> Fi
         if is_lowest(axes):
             set_label(axes, "evaluations")
             axes.tick_params(labelbottom=True)
-    drawn = list(tables.optimizers.items())[:MOST_LINES]
-    place_legend(figure, [look.handle() for label, look in drawn if label in set(bands["optimizer"])])
+    place_legend(figure, [drawn[label].handle() for label in tables.optimizers if label in drawn])
     return figure
 
 
