@@ -20,6 +20,7 @@ from .trace import Trace
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .processes import WorkerPool
     from .report.tables import Tables
 
 MOST_RECORDS = 500_000  # of the traces that are kept: some 300 MB as a table
@@ -81,11 +82,19 @@ class Excerpt:
                 self._reasons.append(_slim(give_reasons(trace, rates, rows[trace.optimizer.label], missing=missing)))
             self._keep(trace)
 
-    def draw(self, folder: Path, ranking: Sequence[Row], provenance: dict[str, Any], claims: Claims) -> Path:
-        """Draw figures and page; returns the path of the page."""
+    def draw(
+        self,
+        folder: Path,
+        ranking: Sequence[Row],
+        provenance: dict[str, Any],
+        claims: Claims,
+        companion: WorkerPool | None = None,
+    ) -> Path:
+        """Draw figures and page; returns the path of the page. See `draw_report`."""
         from .report import draw_report
 
-        return draw_report(folder, **self._frame(ranking), provenance=provenance, reasons=self._reasons, claims=claims)
+        frames, reasons = self._frame(ranking), self._reasons
+        return draw_report(folder, **frames, provenance=provenance, reasons=reasons, claims=claims, companion=companion)
 
     def gather(self, ranking: Sequence[Row], provenance: dict[str, Any], drawings: Sequence[Drawing]) -> Tables:
         """The tables that figures are drawn from.

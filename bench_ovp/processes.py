@@ -44,6 +44,20 @@ class WorkerPool(ProcessPoolExecutor):
 
 
 @contextmanager
+def open_companion(wanted: bool) -> Iterator[WorkerPool | None]:
+    """One process that shares the work of this one, if it is wanted and there is a core for it."""
+    if not wanted or count_jobs(None) < 2:
+        yield None
+        return
+    with WorkerPool(1) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.kill()
+            raise
+
+
+@contextmanager
 def _apart() -> Iterator[None]:
     """What is started here is a process of its own.
 

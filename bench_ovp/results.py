@@ -9,19 +9,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arena import FEWEST, Arena, collect
 from .claims import Case
 from .claims.verdicts import COLUMNS as CLAIM_COLUMNS
 from .claims.verdicts import Claims, Hearing, Offered
 from .contest import Contest, Lists
-from .engine import COMPILING
+from .engine import COMPILING, Broken
 from .excerpt import Entry, Excerpt
 from .optimizers import Optimizer
 from .plan import Cell, Choice, revive_all
 from .problems import Problem
+from .processes import open_companion
 from .provenance import describe_run
 from .rates import Rate
 from .registry import Registry, describe_error
@@ -37,17 +40,14 @@ from .rows import (
     list_runs,
 )
 from .sheets import open_csv, open_traces, replacing
-from .store import Outcome, Store
+from .store import Store
 from .suite import Suite
 from .trace import Trace
 from .tuning import COLUMNS as TUNING_COLUMNS
 from .tuning import Tuned, describe_tuning, list_rows, list_unsettled, list_warnings, settle
-from .work import fit_run
 
 if TYPE_CHECKING:
     from .report.tables import Tables
-
-Broken = Mapping[tuple[str, int, str], Outcome]
 
 
 @dataclass(frozen=True)
@@ -120,46 +120,50 @@ def write_results(
     missing, seconds = list_unsettled(asked, tuned), 0.0
     unsound = sum(found.unsound for found in tuned.values())
     wanted = {cell.label: len(cell.seeds) for cell in cells}
-    with keeping_all(), ExitStack() as files:
-        traces = files.enter_context(open_traces(folder / "traces.parquet", measured, parameters))
-        runs = files.enter_context(open_csv(folder / "runs.csv", (*RUN_COLUMNS, *parameters)))
-        ranks = files.enter_context(open_csv(folder / "ranking.csv", (*RANKING_COLUMNS, *parameters)))
-        comparisons = files.enter_context(open_csv(folder / "comparisons.csv", COMPARISON_COLUMNS))
-        claims = files.enter_context(open_csv(folder / "claims.csv", CLAIM_COLUMNS))
-        entries: list[Entry] = []
+    with open_companion(sum(wanted.values()) >= FEWEST) as companion:
+        arena = Arena(companion, cells, registry, store, broken) if companion else None
+        if companion and report:
+            companion.submit(import_module, "bench_ovp.report")  # which it will help to draw
+        with keeping_all(), ExitStack() as files:
+            traces = files.enter_context(open_traces(folder / "traces.parquet", measured, parameters))
+            runs = files.enter_context(open_csv(folder / "runs.csv", (*RUN_COLUMNS, *parameters)))
+            ranks = files.enter_context(open_csv(folder / "ranking.csv", (*RANKING_COLUMNS, *parameters)))
+            comparisons = files.enter_context(open_csv(folder / "comparisons.csv", COMPARISON_COLUMNS))
+            claims = files.enter_context(open_csv(folder / "claims.csv", CLAIM_COLUMNS))
+            entries: list[Entry] = []
 
-        def visit(cell: Cell, trace: Trace, rates: list[Rate]) -> None:
-            nonlocal seconds, unsound
-            if len(trace.runs) < len(cell.seeds):
-                missing.append(cell.label)
-            if not trace.runs:
-                return
-            engines[cell.label] = trace.engine
-            seconds += sum(run.seconds for run in trace.runs)
-            unsound += sum(run.status in ("failed", "timeout") for run in trace.runs)
-            traces.add(trace)
-            runs.add(list_runs(trace, rates))
-            if report:
-                entries.append((trace, rates))
+            def visit(cell: Cell, trace: Trace, rates: list[Rate]) -> None:
+                nonlocal seconds, unsound
+                if len(trace.runs) < len(cell.seeds):
+                    missing.append(cell.label)
+                if not trace.runs:
+                    return
+                engines[cell.label] = trace.engine
+                seconds += sum(run.seconds for run in trace.runs)
+                unsound += sum(run.status in ("failed", "timeout") for run in trace.runs)
+                traces.add(trace)
+                runs.add(list_runs(trace, rates))
+                if report:
+                    entries.append((trace, rates))
 
-        for held, ranked in read_problems(cells, pairs, store, broken, hearing, visit):
-            comparisons.add(list_comparisons(held))
-            ranks.add(ranked)
-            ranking += ranked
-            if report:
-                excerpt.add(entries, held, ranked, wanted)
-            entries.clear()
-        verdicts = list(hearing.list_rows())
-        claims.add(verdicts)
-    provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
-    _write_tuning(folder / "tuning.csv", suite, tuned)
-    if suite.tuning:
-        provenance["tuning"] = describe_tuning(tuned, suite.tuning.seeds, list_unsettled(asked, tuned))
-    provenance["seconds"] = {"running": round(seconds, 3), "compiling": round(store.recall(COMPILING) or 0.0, 3)}
-    with replacing(folder / "provenance.json") as name:
-        Path(name).write_text(json.dumps(provenance, indent=2))
-    said = Claims(verdicts, hearing.drawings)
-    page = excerpt.draw(folder, ranking, provenance, said) if report else None
+            for held, ranked in read_problems(cells, pairs, store, broken, hearing, visit, arena):
+                comparisons.add(list_comparisons(held))
+                ranks.add(ranked)
+                ranking += ranked
+                if report:
+                    excerpt.add(entries, held, ranked, wanted)
+                entries.clear()
+            verdicts = list(hearing.list_rows())
+            claims.add(verdicts)
+        provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
+        _write_tuning(folder / "tuning.csv", suite, tuned)
+        if suite.tuning:
+            provenance["tuning"] = describe_tuning(tuned, suite.tuning.seeds, list_unsettled(asked, tuned))
+        provenance["seconds"] = {"running": round(seconds, 3), "compiling": round(store.recall(COMPILING) or 0.0, 3)}
+        with replacing(folder / "provenance.json") as name:
+            Path(name).write_text(json.dumps(provenance, indent=2))
+        said = Claims(verdicts, hearing.drawings)
+        page = excerpt.draw(folder, ranking, provenance, said, companion) if report else None
     faulty = tuple(plugin.title for plugin in registry.failed)
     damaged, warnings = tuple(dict.fromkeys(store.damaged)), tuple(list_warnings(tuned.values()))
     left_out = (tuple(missing), suite.absent, faulty)
@@ -207,6 +211,7 @@ def read_problems(
     broken: Broken,
     hearing: Hearing,
     visit: Callable[[Cell, Trace, list[Rate]], None],
+    arena: Arena | None = None,
 ) -> Iterator[tuple[list[Contest], list[Row]]]:
     """The contests and the ranking of each problem, in turn, from the runs of its cells.
 
@@ -215,6 +220,7 @@ def read_problems(
         store, broken: where the runs are.
         hearing: hears every cell that has runs.
         visit: is shown the runs of every cell, as they are read.
+        arena: where the contests are held; here, if None.
     """
     for problem, group in groupby(zip(cells, pairs, strict=True), key=lambda entry: entry[0].problem_label):
         lists, there = Lists(problem), []
@@ -223,29 +229,11 @@ def read_problems(
             visit(cell, trace, rates)
             if trace.runs:
                 there.append(pair)
-                lists.enter(trace, rates)
                 hearing.hear(take_case(trace, rates))
-        held = list(lists.hold())
+                if arena is None:
+                    lists.enter(trace, rates)
+        held = arena.fetch(problem) if arena else list(lists.hold())
         yield held, list(list_ranks(there, held))
-
-
-def collect(cell: Cell, problem: Problem, optimizer: Optimizer, store: Store, broken: Broken) -> Entry:
-    """The runs of a cell, stored or broken, in the order of its seeds, and their rates."""
-    stored = store.load(cell, timed_out=True)
-    runs, rates, engine = [], [], ""
-    for seed in cell.seeds:
-        if seed in stored:
-            run, rate, engine = stored[seed]
-            if rate is None:
-                rate = fit_run(run, optimizer)
-                store.save_fit(cell, seed, rate)
-            runs.append(run)
-            rates.append(rate)
-        elif (cell.key, seed, cell.limits) in broken:
-            outcome = broken[cell.key, seed, cell.limits]
-            runs.append(outcome.run)
-            rates.append(outcome.rate)
-    return Trace(problem, optimizer, tuple(runs), engine), rates
 
 
 def take_case(trace: Trace, rates: Sequence[Rate]) -> Case:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from .arena import collect
 from .audit import Verified, explain_cache, verify_stored
 from .candidates import Tunable
 from .contest import hold_contests
@@ -18,7 +19,7 @@ from .plan import Cell, Choice, list_entries
 from .progress import Silent, describe_stored
 from .reasons import Reasons, find_cell, give_reasons
 from .registry import Registry, assemble, find_files
-from .results import Finished, collect, gather_tables, tell_time, write_results
+from .results import Finished, gather_tables, tell_time, write_results
 from .rows import list_ranks
 from .sheets import replacing
 from .store import FILE, Store

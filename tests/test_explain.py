@@ -18,6 +18,7 @@ from report_tables import make_suite
 from test_cli import refused
 from test_report import Resources
 
+from bench_ovp import processes
 from bench_ovp.errors import InputError
 from bench_ovp.rates import Rate, fit_rate
 from bench_ovp.rates.explanation import explain
@@ -441,20 +442,20 @@ def many():
 
 def test_a_second_process_draws_the_same(many, monkeypatch):
     here = [draw() for draw in many[:3]]
-    monkeypatch.setattr(artists, "count_jobs", lambda jobs: 2)
+    monkeypatch.setattr(processes, "count_jobs", lambda jobs: 2)
     found = artists.draw_all([*many, os.getpid])
     assert found[-1] != os.getpid(), "the last is drawn by the other"
     assert found[:-1] == here * (len(many) // 3)
 
 
 def test_without_its_second_process_the_report_draws_itself(many, monkeypatch):
-    monkeypatch.setattr(artists, "count_jobs", lambda jobs: 2)
-    monkeypatch.setattr(artists.WorkerPool, "submit", dying)
+    monkeypatch.setattr(processes, "count_jobs", lambda jobs: 2)
+    monkeypatch.setattr(processes.WorkerPool, "submit", dying)
     assert [image[:5] for image in artists.draw_all(many)] == [b"<?xml"] * len(many)
 
 
 def test_an_error_of_the_second_process_is_told(many, monkeypatch):
-    monkeypatch.setattr(artists, "count_jobs", lambda jobs: 2)
+    monkeypatch.setattr(processes, "count_jobs", lambda jobs: 2)
     with pytest.raises(ValueError, match="invalid literal"):
         artists.draw_all([*many, partial(int, "x")])
 

@@ -18,6 +18,7 @@ from .page import render_page
 from .tables import gather
 
 if TYPE_CHECKING:
+    from ..processes import WorkerPool
     from ..reasons import Reasons
 
 __all__ = ["draw_report"]
@@ -34,6 +35,7 @@ def draw_report(
     comparisons: pd.DataFrame | None = None,
     bands: pd.DataFrame | None = None,
     seeds: int | None = None,
+    companion: WorkerPool | None = None,
 ) -> Path:
     """Draw every figure and the page of a suite, complete or not.
 
@@ -48,6 +50,7 @@ def draw_report(
         comparisons: of pairs of optimizers; without them no ranks can be drawn.
         bands: of all seeds; made from `traces`, if None.
         seeds: of how many seeds of each pair, from the first on, `traces` has the records; None for all.
+        companion: a process that draws some of them, if there is one.
     Returns:
         The path of the page.
     """
@@ -66,7 +69,7 @@ def draw_report(
     first, beside = list_charts(tables), chart_claims(tables)
     charts = [*first, *beside]
     drawings: list[Callable[[], Any]] = [partial(save_chart, chart, figures) for chart in charts]
-    found = draw_all([*drawings, *plan_sketches(reasons)])
+    found = draw_all([*drawings, *plan_sketches(reasons)], companion)
     drawn = [(chart, *svgs) for chart, svgs in zip(charts, found[: len(charts)], strict=True)]
     current = {f"{chart.name}{suffix}" for chart in charts for suffix in FORMATS}
     for path in figures.iterdir():

@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..processes import WorkerPool, count_jobs
+from ..processes import WorkerPool, open_companion
 from .figures.explanation import sketch
 
 if TYPE_CHECKING:
@@ -20,27 +20,30 @@ FEWEST = 16  # drawings: for less a second process is not worth the two seconds 
 MOST = 60  # pairs that are explained by a small figure: of more, none is drawn; each is 0.1 s and 10 kB
 
 
-def draw_all(drawings: Sequence[Callable[[], T]]) -> list[T]:
+def draw_all(drawings: Sequence[Callable[[], T]], companion: WorkerPool | None = None) -> list[T]:
     """What each of them returns, in their order.
 
     Args:
         drawings: calls of functions of modules, with arguments that can be pickled.
+        companion: the other process, if one is there already.
     """
-    if len(drawings) < FEWEST or count_jobs(None) < 2:
-        return [draw() for draw in drawings]
-    with WorkerPool(1, _take_up, (drawings,)) as pool:  # together: they share tables
-        given = [pool.submit(_draw, place) for place in reversed(range(len(drawings)))]
-        try:
-            return [_fetch(draw, future) for draw, future in zip(drawings, reversed(given), strict=True)]
-        except BaseException:
-            pool.kill()
-            raise
+    if companion:
+        return _share(drawings, companion)
+    with open_companion(len(drawings) >= FEWEST) as pool:
+        return _share(drawings, pool) if pool else [draw() for draw in drawings]
 
 
-def _fetch(draw: Callable[[], T], given: Future[T]) -> T:
+def _share(drawings: Sequence[Callable[[], T]], pool: WorkerPool) -> list[T]:
+    taken = pool.submit(_take_up, drawings)  # together: they share tables
+    given = [pool.submit(_draw, place) for place in reversed(range(len(drawings)))]
+    return [_fetch(draw, taken, future) for draw, future in zip(drawings, reversed(given), strict=True)]
+
+
+def _fetch(draw: Callable[[], T], taken: Future[None], given: Future[T]) -> T:
     if given.cancel():
         return draw()  # nobody had begun it
     try:
+        taken.result()
         return given.result()
     except BrokenProcessPool:  # somebody has killed the other process
         return draw()
