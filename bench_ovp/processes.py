@@ -49,12 +49,12 @@ def open_companion(wanted: bool) -> Iterator[WorkerPool | None]:
     if not wanted or count_jobs(None) < 2:
         yield None
         return
-    with WorkerPool(1) as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.kill()
-            raise
+    pool = WorkerPool(1)
+    try:
+        yield pool
+    finally:
+        pool.kill()  # it has nothing of its own to write, and much memory to tidy up
+        pool.shutdown()
 
 
 @contextmanager
