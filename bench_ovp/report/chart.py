@@ -161,7 +161,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def save_chart(chart: Chart, folder: Path) -> tuple[bytes, bytes]:
-    """Write a chart as .svg, .png and .csv; return it as SVG at double and at single column width."""
+    """Write a chart as .svg, .png and .csv; return it as compact SVG at double and at single column width."""
     with drawing():
         wide = chart.draw(DOUBLE)
         svg, png = render(wide, "svg"), render(wide, "png")
@@ -169,7 +169,7 @@ def save_chart(chart: Chart, folder: Path) -> tuple[bytes, bytes]:
     write_atomically(folder / f"{chart.name}.svg", svg)
     write_atomically(folder / f"{chart.name}.png", png)
     write_atomically(folder / f"{chart.name}.csv", chart.data.to_csv(index=False).encode())
-    return svg, narrow
+    return compact(svg), compact(narrow)
 
 
 def save_figure(chart: Chart, paths: Sequence[Path], width: float = DOUBLE) -> None:

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from ..claims.verdicts import Row
 from ..ranking import write_places
 from .artists import draw_all, plan_sketches
-from .chart import Chart, compact
+from .chart import Chart
 from .claims import list_claims, write_value
 from .explorer import gather_traces
 from .figures.explanation import CAPTION, describe_chart
@@ -37,7 +37,7 @@ ROOM = 6_000_000  # bytes of SVG; beyond it a figure is beside the page only
 MOST_ROWS = 2_000  # of a table on the page, about 1 MB; the .csv files have all
 CLOSE = 1e-3  # norms below it are told of
 Embedded = tuple[Chart, bytes | None, bytes | None]
-Drawn = list[tuple[Chart, bytes, bytes]]  # each with its SVG at double and at single column width
+Drawn = list[tuple[Chart, bytes, bytes]]  # each with its compact SVG at double and at single column width
 
 
 def embed(svg: bytes) -> str:
@@ -214,8 +214,7 @@ def render_page(
     script = Markup(environment.get_template("script.js.j2").render(traces=traces))  # noqa: S704  JSON is escaped there
     room = ROOM
     charts: list[Embedded] = []
-    for chart, *svgs in (*drawn, *beside):
-        wide, narrow = map(compact, svgs)
+    for chart, wide, narrow in (*drawn, *beside):
         room -= len(wide)
         charts.append((chart, wide, narrow) if room > 0 else (chart, None, None))
     provenance = dict.fromkeys(PROVENANCE, "") | {"suite": "suite"} | tables.provenance
