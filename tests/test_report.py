@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from report_tables import OPTIMIZERS, PROBLEMS, make_suite
 
+from bench_ovp import processes
 from bench_ovp.claims import Diagram, Line
 from bench_ovp.claims.verdicts import Claims, Drawing
 from bench_ovp.report import artists, draw_report
@@ -102,7 +103,7 @@ def test_two_processes_draw_the_same_report(small, tmp_path, monkeypatch):
     drawing = Drawing(diagram, PROBLEMS[0], DESCENT, [Line("one", 0, times, times)], {"T₁": 3.0})
     drawn = []
     for cores in (1, 2):
-        monkeypatch.setattr(artists, "count_jobs", lambda jobs, cores=cores: cores)
+        monkeypatch.setattr(processes, "count_jobs", lambda jobs, cores=cores: cores)
         draw_report(tmp_path / str(cores), *small, claims=Claims([], [drawing]))
         files = sorted(path for path in (tmp_path / str(cores)).rglob("*") if path.is_file())
         drawn.append({path.relative_to(tmp_path / str(cores)): path.read_bytes() for path in files})
