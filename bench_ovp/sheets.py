@@ -6,6 +6,7 @@ import csv
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -96,6 +97,8 @@ class TraceSheet:
         )
         self._waiting: list[Trace] = []
         self._rows = 0
+        self._beside = ThreadPoolExecutor(1)  # packing holds no lock of the interpreter: the next rows come meanwhile
+        self._packed: Future[None] | None = None
 
     def __enter__(self) -> TraceSheet:
         return self
@@ -103,8 +106,10 @@ class TraceSheet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._write()
+        with self._beside:
+            if kind is None:
+                self._write()
+                self._finish()
         self._writer.close()
 
     def add(self, trace: Trace) -> None:
@@ -137,8 +142,15 @@ class TraceSheet:
             values = [None if (value := row.get(name)) is None else kind(value) for row in shared]
             columns[name] = _repeat(values, lengths, kind)
         ordered = [columns[name] for name in self._schema.names]
-        self._writer.write_table(pa.Table.from_arrays(ordered, schema=self._schema))
+        table = pa.Table.from_arrays(ordered, schema=self._schema)
+        self._finish()
+        self._packed = self._beside.submit(self._writer.write_table, table)
         self._waiting, self._rows = [], 0
+
+    def _finish(self) -> None:
+        """Wait for the rows before; an error of theirs, such as a full disk, is raised here."""
+        if self._packed:
+            self._packed.result()
 
 
 def _repeat(values: Sequence[Any], counts: Sequence[int], kind: type) -> Any:

@@ -12,7 +12,7 @@ import pandas as pd
 from ..claims.verdicts import Claims
 from .artists import draw_all, plan_sketches
 from .chart import FORMATS, save_chart, write_atomically
-from .figures import list_charts
+from .figures import lighten, list_charts
 from .figures.claims import chart_claims
 from .page import render_page
 from .tables import gather
@@ -67,7 +67,7 @@ def draw_report(
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     first, beside = list_charts(tables), chart_claims(tables)
-    charts = [*first, *beside]
+    charts = lighten([*first, *beside], tables)
     drawings: list[Callable[[], Any]] = [partial(save_chart, chart, figures) for chart in charts]
     found = draw_all([*drawings, *plan_sketches(reasons)], companion)
     drawn = [(chart, *svgs) for chart, svgs in zip(charts, found[: len(charts)], strict=True)]
