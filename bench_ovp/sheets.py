@@ -106,11 +106,13 @@ class TraceSheet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        with self._beside:
-            if kind is None:
-                self._write()
-                self._finish()
-        self._writer.close()
+        try:
+            with self._beside:
+                if kind is None:
+                    self._write()
+                    self._finish()
+        finally:
+            self._writer.close()
 
     def add(self, trace: Trace) -> None:
         """Add the rows of a pair."""

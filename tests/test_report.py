@@ -1,4 +1,5 @@
 import json
+import pickle
 import re
 from html.parser import HTMLParser
 
@@ -11,8 +12,8 @@ from bench_ovp import processes
 from bench_ovp.claims import Diagram, Line
 from bench_ovp.claims.verdicts import Claims, Drawing
 from bench_ovp.report import artists, draw_report
-from bench_ovp.report.chart import save_chart
-from bench_ovp.report.figures import list_charts
+from bench_ovp.report.chart import drawing, render, save_chart
+from bench_ovp.report.figures import lighten, list_charts
 from bench_ovp.report.findings import choose_contrast, write_findings
 from bench_ovp.report.labels import (
     count_decimals,
@@ -25,7 +26,7 @@ from bench_ovp.report.labels import (
     write_law,
 )
 from bench_ovp.report.page import render_page, set_powers
-from bench_ovp.report.style import Powers
+from bench_ovp.report.style import COLUMN, Powers
 from bench_ovp.report.tables import gather
 
 DESCENT, NESTEROV = "gradient-descent[lr=0.05]", "nesterov[lr=0.05]"
@@ -109,6 +110,16 @@ def test_two_processes_draw_the_same_report(small, tmp_path, monkeypatch):
         drawn.append({path.relative_to(tmp_path / str(cores)): path.read_bytes() for path in files})
     assert len(drawn[0]) > 15
     assert drawn[0] == drawn[1]
+
+
+def test_drawings_need_neither_runs_nor_traces(middle):
+    tables = gather(*middle)
+    charts = list_charts(tables)
+    light = lighten(charts, tables)
+    assert len(pickle.dumps(light)) < len(pickle.dumps(charts))
+    for one, other in zip(charts, light, strict=True):
+        with drawing():
+            assert render(other.draw(COLUMN), "svg") == render(one.draw(COLUMN), "svg"), one.name
 
 
 # --- findings ---
