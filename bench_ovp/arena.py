@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from .contest import Contest, Lists
+from .contest import Contest, hold_contests
 from .engine import Broken
 from .optimizers import Optimizer
 from .plan import Cell
@@ -78,12 +78,8 @@ class Arena:
 
 
 def hold(cells: Iterable[Cell], registry: Registry, store: Store, broken: Broken) -> list[Contest]:
-    """The contests of the cells of one problem, from their runs."""
-    lists: Lists | None = None
-    for cell in cells:
-        lists = lists or Lists(cell.problem_label)
-        lists.enter(*collect(cell, *cell.revive(registry), store, broken))
-    return list(lists.hold()) if lists else []
+    """The contests of cells, from their runs."""
+    return hold_contests(collect(cell, *cell.revive(registry), store, broken) for cell in cells)
 
 
 _here: tuple[Registry, Store, Broken] | None = None  # in the other process

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .comparison import CRITERIA, Comparison, Entrant, compare_all
 from .courses import Reader
 from .grids import CLOCKS
-from .ranking import ORDER, Fitted, Standing, rank, summarise
+from .ranking import ORDER, Standing, rank
 from .rates import Rate
 from .trace import Trace
 
@@ -62,8 +62,7 @@ class Entry:
     @cached_property
     def standing(self) -> Standing:
         """What they come to."""
-        runs = zip(self.trace.runs, self.laws, self.reader.evaluations, strict=True)
-        return summarise([Fitted(run.status, law, reached) for run, law, reached in runs])
+        return self.reader.summarise(self.laws)
 
     def read(self) -> Entrant:
         """As comparisons read it."""
@@ -130,7 +129,7 @@ def _promise(standing: Standing) -> tuple[float, ...]:
     return ORDER.index(standing.law), value, *reversed(standing.reached)
 
 
-def hold_contests(entries: Sequence[tuple[Trace, Sequence[Rate]]], clocks: Sequence[str] = CLOCKS) -> list[Contest]:
+def hold_contests(entries: Iterable[tuple[Trace, Sequence[Rate]]], clocks: Sequence[str] = CLOCKS) -> list[Contest]:
     """Every problem on every clock, in the order of `entries`.
 
     Args:

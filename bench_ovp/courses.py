@@ -12,7 +12,7 @@ from .clocks import read_clock
 from .comparison import Course
 from .grids import Grid, list_grids
 from .problems import Array
-from .ranking import TARGETS, evaluations_to, find_targets
+from .ranking import TARGETS, Fitted, Standing, evaluations_to, find_targets, summarise
 from .rates import Rate
 from .trace import Run
 
@@ -54,6 +54,11 @@ class Reader:
     def read_laws(self, clock: str) -> list[Rate]:
         """The law of each run on a clock that they have."""
         return read_clock(self._runs, self._rates, clock, self._rtol, self._grids)
+
+    def summarise(self, laws: Sequence[Rate]) -> Standing:
+        """What the runs come to, by their laws on a clock."""
+        runs = zip(self._runs, laws, self.evaluations, strict=True)
+        return summarise([Fitted(run.status, law, reached) for run, law, reached in runs])
 
     def read_courses(self, laws: Sequence[Rate], clock: str) -> tuple[Course, ...]:
         """Each run as comparisons read it.

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_tables import OPTIMIZERS, PROBLEMS, make_suite
 
+from bench_ovp.grids import CLOCKS
 from bench_ovp.report import explorer
 from bench_ovp.report.explorer import (
-    CLOCKS,
     UNIT,
     Pool,
     find_bounds,

@@ -18,7 +18,6 @@ from ..comparison import Entrant
 from ..courses import Reader
 from ..errors import InputError
 from ..problems import Array
-from ..ranking import Fitted, summarise
 from ..rates import Rate
 from ..trace import Run
 
@@ -166,11 +165,8 @@ def _read_run(row: Row, traces: Mapping[tuple[str, int], dict[str, Array]]) -> t
 def _read_pair(runs: list[tuple[Run, Rate]]) -> Read:
     rates = [rate for _, rate in runs]
     reader = Reader([run for run, _ in runs], rates)
-    reached = zip(runs, reader.evaluations, strict=True)
-    standing = summarise([Fitted(run.status, rate, spent) for (run, rate), spent in reached])
-    courses = reader.read_courses(rates, "time")
     curves = {run.seed: (run.rows["time"], run.rows["loss"]) for run, _ in runs if run.rows}
-    return Read(Entrant(standing, courses), curves)
+    return Read(Entrant(reader.summarise(rates), reader.read_courses(rates, "time")), curves)
 
 
 def _number(text: str) -> float:

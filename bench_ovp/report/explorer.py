@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..grids import CLOCKS
 from .findings import choose_contrast
 from .labels import write_law, write_theory
 from .looks import DASHES, Look
@@ -17,7 +18,6 @@ from .tables import Tables, list_rows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-CLOCKS = ("time", "iteration", "evaluations")
 QUANTITIES = {"loss": "loss L", "grad_norm": "gradient norm ‖∇L‖"}  # by name in words; others as they are called
 KNOWN = {"problem", "optimizer", "seed", "how", "loss_rtol", *CLOCKS}
 SINGLE = re.compile(r".*_\d+")  # quantities of one student each: many, and traces.parquet has them
