@@ -8,7 +8,7 @@ import pytest
 from cubic import grad, hessian, loss
 
 from bench_ovp.integrate import collocation
-from bench_ovp.integrate.collocation import Motion, Place, find_basis, find_nodes, set_out, weigh
+from bench_ovp.integrate.collocation import Bases, Motion, Place, find_basis, find_nodes, set_out, weigh
 from bench_ovp.integrate.twins import Pace
 
 
@@ -17,7 +17,7 @@ def exact(start, since, t):
 
 
 def motion(series=(1.0,), stages=5):
-    return Motion(loss, grad, hessian, series, stages)
+    return Motion(loss, grad, Bases(hessian), series, stages)
 
 
 @pytest.mark.parametrize("stages", range(1, 8))
@@ -62,16 +62,18 @@ def test_small_eigenvalues_keep_their_digits():
     basis = find_basis(1.0, matrix)
     np.testing.assert_allclose(basis.values, exact_values, rtol=1e-13)
     assert np.abs(np.linalg.eigvalsh(matrix) / exact_values - 1.0).max() > 1e-4  # the solver alone loses them
-    np.testing.assert_array_equal(basis.fast, basis.values > 0.1 * basis.values[-1])
+    assert basis.slow == np.sum(basis.values <= 0.1 * basis.values[-1])
+    np.testing.assert_array_equal(basis.pace(2.0)[: basis.slow], basis.values[: basis.slow])
+    np.testing.assert_array_equal(basis.pace(2.0)[basis.slow :], 2.0 * basis.values[basis.slow :])
 
 
 def test_a_step_that_dissipates_what_the_loss_does_not_lose_is_refused():
-    wrong = Motion(loss, lambda x: 1.00001 * grad(x), hessian, (1.0,), 5)
+    wrong = Motion(loss, lambda x: 1.00001 * grad(x), Bases(hessian), (1.0,), 5)
     assert wrong.go(set_out(1.0, np.array([[1.0, 0.0]])), 1.1) is None
 
 
 def test_a_motion_that_newton_cannot_follow_is_refused():
-    bad = Motion(loss, lambda x: grad(x) * np.nan, hessian, (1.0,), 5)
+    bad = Motion(loss, lambda x: grad(x) * np.nan, Bases(hessian), (1.0,), 5)
     assert bad.go(set_out(1.0, np.array([[1.0, 0.0]])), 1.1) is None
 
 
@@ -105,4 +107,4 @@ def test_twins_tell_their_error():
     gap = abs(pace.part(found.first.x, found.second.x))
     assert gap == pytest.approx(3e-7 / 100.0, rel=1e-3)  # w loses a head start of δ as δ/t, and the loss is w³
     assert 3.0 * error < 1e-3 * gap
-    assert Pace(loss, lambda x: grad(x) * np.nan, hessian, (1.0,)).go(pace.start(1.0, x, x), 2.0) is None
+    assert Pace(loss, lambda x: grad(x) * np.nan, hessian, (1.0,)).go(pace.start(1.0, x, x), 2.0).first.t == 1.0

@@ -10,7 +10,7 @@ from cubic import grad, hessian, loss
 import bench_ovp as ovp
 from bench_ovp.checkpoints import Horizon
 from bench_ovp.integrate import integrate, lockstep
-from bench_ovp.integrate.collocation import Motion, Place, set_out
+from bench_ovp.integrate.collocation import Bases, Motion, Place, set_out
 from bench_ovp.integrate.coordinates import choose_coordinates
 from bench_ovp.integrate.horizon import Carriers, Flight, expand, find_series
 from bench_ovp_optimizers.first_order import descend, remember, roll
@@ -87,7 +87,7 @@ def test_each_term_gains_an_order_in_the_iterations(recurrence, orders):
             x = stepped(*recurrence, np.array([[1.0, 0.1]]), k)
             truth = stepped(*recurrence, np.array([[1.0, 0.1]]), 2 * k)
             # What is known at k is smooth already: 1e-15 of it is left of the fast part.
-            carried = Motion(loss, grad, hessian, expand(*recurrence, terms), 6).go(set_out(k, x), 2 * k)
+            carried = Motion(loss, grad, Bases(hessian), expand(*recurrence, terms), 6).go(set_out(k, x), 2 * k)
             errors.append(abs(carried.x[0, 0] / truth[0, 0] - 1.0))
         slopes = np.log2(np.divide(errors[:-1], errors[1:]))
         assert slopes == pytest.approx(order, abs=0.4), (terms, errors)

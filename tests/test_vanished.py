@@ -9,8 +9,9 @@ import bench_ovp as ovp
 from bench_ovp.optimizers import Optimizer
 from bench_ovp.problems import Problem
 from bench_ovp_neuron.deviating import Deviating
+from bench_ovp_neuron.exits import exit_slope
 from bench_ovp_neuron.problems import Neuron
-from bench_ovp_neuron.vanished import Held, exit_slope, find_exit, hold
+from bench_ovp_neuron.vanished import Held, find_exit, hold
 from bench_ovp_optimizers.first_order import GRADIENT_DESCENT
 from bench_ovp_optimizers.flow import GRADIENT_FLOW
 

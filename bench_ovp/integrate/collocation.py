@@ -7,7 +7,8 @@ ends with c₀, and the smooth part of a discrete method with further terms. Its
 
 needs no derivative of L but g: with g a polynomial in s = log t through the stages and the left end, all of the right
 side is one matrix, B, that acts on the values of g there. The stages are Radau's. Newton's method for them takes one
-Hessian, in whose eigenvectors the equations of different eigenvalues part.
+Hessian, in whose eigenvectors the equations of different eigenvalues part. Those of small eigenvalues need it not:
+there, the right side by itself is a contraction.
 
 Source: Hairer & Wanner (1996), Solving Ordinary Differential Equations II, IV.5 and IV.8 (Radau IIA).
 """
@@ -25,12 +26,14 @@ from ..problems import Array
 
 LONGEST = 0.12  # in log t: where x falls like 1/t, such a step errs by 5e-13 with 4 stages and below 1e-14 with 5
 FAST = 0.1  # of the largest eigenvalue: those above stand still, those below fall like 1/t
-GAP = 1e-3  # of the largest eigenvalue: those below are found again without those above, to relative precision
-MOST_ITERATIONS = 20
-SLOW_NEWTON = 9  # iterations after which the Hessian is taken anew for the next step
+EASY = 0.5  # λ times ‖B‖, below which fixed-point iteration does as well as Newton's, and needs no eigenvector
+GAP = 1e-8  # of the largest eigenvalue: those below are found again without those above, to relative precision
+MOST_ITERATIONS = 40
+HOPEFUL = 4  # iterations after which it is given up where, at this rate, all would not suffice
+SLOW_NEWTON = 20  # iterations after which the Hessian is taken anew for the next step
 CONVERGED = 1e-13  # of the step
-STALLED = 1e-9  # of the step: where rounding ends the iteration, it has to be below
-KEPT = 2  # bases: of the step before, and of one that had to be tried anew
+STALLED = 1e-9  # of the step: where rounding ends the iteration, so that changes grow, they have to be below
+KEPT = 4  # bases: as many as two motions can ask for in one step, so that the next still finds its own
 NOISE = 16.0  # of what rounding does, how much is put down to it
 BALANCED = 1e-6  # of the loss: by how much it may miss what the step has dissipated
 
@@ -63,7 +66,7 @@ def pack_place(name: str, place: Place) -> dict[str, Array]:
 def unpack_place(name: str, state: Mapping[str, Array]) -> Place:
     """The place that was packed under a name."""
     t, x, anchor_t, anchor_x = (np.array(state[f"{name}_{field}"]) for field in Place._fields)
-    return Place(float(t), x, float(anchor_t), anchor_x)
+    return set_out(float(t), x) if anchor_t == t else Place(float(t), x, float(anchor_t), anchor_x)
 
 
 class Nodes(NamedTuple):
@@ -129,12 +132,16 @@ def cut(start: float, end: float, parts: int = 1) -> list[float]:
 
 
 class Basis(NamedTuple):
-    """Eigenvalues (n·d,) and eigenvectors, in columns, of a Hessian at time t; which of them are fast."""
+    """Eigenvalues (n·d,), ascending, and eigenvectors, in rows, of a Hessian at time t; the first `slow` are slow."""
 
     t: float
     values: Array
     vectors: Array
-    fast: Array
+    slow: int
+
+    def pace(self, t: float) -> Array:
+        """Eigenvalues times t, at a time t: fast ones stand still, slow ones fall like 1/t."""
+        return self.values * np.where(np.arange(len(self.values)) < self.slow, self.t, t)
 
 
 def find_basis(t: float, hessian: Array) -> Basis:
@@ -148,7 +155,31 @@ def find_basis(t: float, hessian: Array) -> Basis:
         those = vectors[:, small]
         values[small], turned = np.linalg.eigh(those.T @ hessian @ those)
         vectors[:, small] = those @ turned
-    return Basis(t, values, vectors, values > FAST * values[-1])
+    return Basis(t, values, np.ascontiguousarray(vectors.T), int(np.sum(values <= FAST * values[-1])))
+
+
+class Bases:
+    """The bases of a Hessian where motions are anchored: they are asked for at one anchor step after step.
+
+    Args:
+        hessian: of a single (n, d), shape (n·d, n·d).
+    """
+
+    def __init__(self, hessian: Callable[[Array], Array]) -> None:
+        self._hessian = hessian
+        self._known: list[tuple[Array, Basis | None]] = []
+
+    def find(self, place: Place) -> Basis | None:
+        """The basis at a place's anchor; None where the Hessian is not finite."""
+        for number, (anchor, _) in enumerate(self._known):
+            if anchor is place.anchor_x:
+                self._known.append(self._known.pop(number))
+                break
+        else:
+            hessian = self._hessian(place.anchor_x)
+            basis = find_basis(place.anchor_t, hessian) if np.all(np.isfinite(hessian)) else None
+            self._known = [*self._known, (place.anchor_x, basis)][-KEPT:]
+        return self._known[-1][1]
 
 
 class Motion:
@@ -156,7 +187,7 @@ class Motion:
 
     Args:
         loss, grad: of a batch (runs, n, d).
-        hessian: of a single (n, d).
+        bases: of the Hessian; motions of one problem may share them.
         series: c₀, c₁, … in units of the time, its square, …
         stages: of the method, whose order is 2·stages − 1.
         floor: the smallest loss that is resolved: its root is the error of a gradient, up to a few.
@@ -166,14 +197,13 @@ class Motion:
         self,
         loss: Callable[[Array], Array],
         grad: Callable[[Array], Array],
-        hessian: Callable[[Array], Array],
+        bases: Bases,
         series: Sequence[float],
         stages: int,
         floor: float = 0.0,
     ) -> None:
-        self._loss, self._grad, self._hessian, self._floor = loss, grad, hessian, floor
+        self._loss, self._grad, self._bases, self._floor = loss, grad, bases, floor
         self._series, self._stages = tuple(series), stages
-        self._bases: list[tuple[Array, Basis | None]] = []
 
     def go(self, place: Place, end: float, parts: int = 1) -> Place | None:
         """The place at time `end`, by steps no longer than LONGEST, each divided into `parts`; None if one fails."""
@@ -186,7 +216,8 @@ class Motion:
     def _step(self, place: Place, end: float) -> Place | None:
         weights = weigh(self._stages, place.t, end, self._series)
         first = self._grad(place.x[None])
-        for anchored in (place, place._replace(anchor_t=place.t, anchor_x=place.x)):
+        anew = () if place.anchor_t == place.t else (set_out(place.t, place.x),)
+        for anchored in (place, *anew):
             solved = self._solve(anchored, weights, first)
             if solved is not None:
                 break
@@ -205,49 +236,47 @@ class Motion:
 
     def _solve(self, place: Place, weights: Weights, first: Array) -> tuple[Array, Array, int] | None:
         """The step's x₁ − x₀, g at its nodes (m + 1, n·d), and the iterations that this took; None without success."""
-        basis = self._find_basis(place)
+        basis = self._bases.find(place)
         if basis is None:
             return None
         stages, shape = self._stages, place.x.shape
-        times, flat = weights.times, first.reshape(1, -1)
-        shrink = np.where(basis.fast[:, None], 1.0, basis.t / times[None, 1:])
-        bends = weights.moves[None, :, 1:] * (basis.values[:, None] * shrink)[:, None, :]
+        times, scale = weights.times, self._series[0]
+        pace = scale * basis.pace(place.t)
+        edge = EASY * scale * place.t / float(np.linalg.norm(weights.moves[:, 1:], 2))
+        hard = int(np.searchsorted(pace, edge))
+        vectors, fast = basis.vectors[hard:], basis.vectors[max(hard, basis.slow) :]
+        falling = np.stack([basis.pace(t)[hard:] for t in times[1:]], axis=1) / times[1:]
         try:
-            inverses = np.linalg.inv(np.eye(stages) + bends)
+            inverses = np.linalg.inv(np.eye(stages) + weights.moves[None, :, 1:] * falling[:, None, :])
         except np.linalg.LinAlgError:
             return None
-        # Increments are what is iterated: of x itself, O(1) parts would round off what small ones need.
-        moves = -self._series[0] * place.t * (1.0 - times[0] / times[1:])[:, None] * flat
         # A fast error is small, and yet dissipates λt times what a slow one does.
-        weight = np.sqrt(1.0 + np.maximum(basis.values, 0.0) * self._series[0] * place.t)
+        weight, easy_weight = np.sqrt(1.0 + pace[hard:]), math.sqrt(1.0 + edge)
         # Where students are stored, r is known to a rounding error of theirs, and so is a fast error.
-        stalled = NOISE * math.sqrt(self._floor * (1.0 + self._series[0] * place.t))
+        stalled = NOISE * math.sqrt(self._floor * (1.0 + scale * place.t))
+        # Increments are what is iterated: of x itself, O(1) parts would round off what small ones need.
+        moves = -scale * place.t * (1.0 - times[0] / times[1:])[:, None] * first.reshape(1, -1)
+        grads = np.empty((stages + 1, moves.shape[1]))
+        grads[0] = first.ravel()
         previous = np.inf
         for iteration in range(1, MOST_ITERATIONS + 1):
-            grads = np.concatenate([flat, self._grad(place.x + moves.reshape(stages, *shape)).reshape(stages, -1)])
+            grads[1:] = self._grad(place.x + moves.reshape(stages, *shape)).reshape(stages, -1)
             missed = moves + weights.moves @ grads
-            change = np.matmul(inverses, (missed @ basis.vectors).T[:, :, None])[:, :, 0].T
-            # Equal students stay equal: where nothing moves, eigenvectors must not round anything into it.
-            moves = moves - np.where(missed.any(axis=0), change @ basis.vectors.T, 0.0)
-            size, whole = float(np.linalg.norm(change * weight)), float(np.linalg.norm(moves))
+            modes = missed @ vectors.T
+            easy = missed - modes @ vectors
+            easy -= (easy @ fast.T) @ fast  # what rounding leaves of a fast mode comes back λt times larger
+            modes = np.einsum("kij,jk->ik", inverses, modes)
+            change = modes @ vectors + easy
+            if not missed.all():  # equal students stay equal: where nothing moves, nothing is rounded into it
+                change[:, ~missed.any(axis=0)] = 0.0
+            moves -= change
+            size = math.hypot(float(np.linalg.norm(modes * weight)), easy_weight * float(np.linalg.norm(easy)))
+            whole = float(np.linalg.norm(moves))
             if not np.isfinite(size):
                 return None
-            if size <= CONVERGED * whole or (size <= max(STALLED * whole, stalled) and size > 0.5 * previous):
+            rate, previous = size / previous, size
+            if size <= CONVERGED * whole or (size <= max(STALLED * whole, stalled) and rate >= 1.0):
                 return moves[-1].reshape(shape), grads, iteration
-            previous = size
+            if iteration > HOPEFUL and size * rate ** (MOST_ITERATIONS - iteration) > max(STALLED * whole, stalled):
+                return None
         return None
-
-    def recall(self, place: Place) -> None:
-        """Find again what the way to `place` has left behind, so that the way on is what it would have been."""
-        if place.anchor_t < place.t:
-            self._find_basis(place)
-
-    def _find_basis(self, place: Place) -> Basis | None:
-        for anchor, basis in self._bases:
-            if anchor is place.anchor_x:
-                return basis
-        hessian = self._hessian(place.anchor_x)
-        usable = np.all(np.isfinite(hessian))
-        found = find_basis(place.anchor_t, hessian) if usable else None
-        self._bases = [*self._bases, (place.anchor_x, found)][-KEPT:]
-        return found

@@ -129,7 +129,7 @@ class Carriers:
         """The flight at iteration k; None if it cannot be carried there."""
         assert flight.carrier is not None
         found = self._pace.go(Twins(flight.carrier, flight.scout), k)
-        if found is None:
+        if found.first.t < k:
             return None
         rtol = self._estimate(found)
         return flight._replace(carrier=found.first, scout=found.second, rtol=rtol) if rtol <= LOST else None

@@ -14,16 +14,12 @@ Source: docs/mathematics.md, "Students near zero"; Filippov (1988), §4.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from .curvature import add_bend, directions, spread
-from .vectors import COMPILED
+from .exits import exit_slope, search
 
 if TYPE_CHECKING:
     from .problems import Array, Neuron
@@ -32,11 +28,6 @@ NEAR = 1e-5  # ‖v‖: a student is looked at below it
 IMPULSE = 1e-12  # ‖v‖²: of ρ²/φ, which is what others miss of a student that arrives early
 ARRIVED = 1e-9  # ‖v‖: it has arrived, whatever φ is
 LEAVING = 1e-8  # ‖v‖: the length with which a student leaves
-SERIES = 0.5  # rad, below which q is summed
-MOST_STEPS = 60
-ENOUGH = 1e-6  # of φ: it is found when no step would lower it by more
-FLAT = 1e-3  # of the largest curvature of φ: a direction with less is taken to have this much
-HALF_OVER_PI = 0.5 / np.pi
 
 
 class Held:
@@ -131,95 +122,8 @@ def recall(whole: Neuron, x: Array, memory: Array) -> tuple[Held, Array]:
     return Held(whole, rest, memory > 0.0), x
 
 
-def find_exit(rest: Neuron, x: Array, ways: Iterable[Array] = ()) -> tuple[float, Array]:
+def find_exit(rest: Neuron, x: Array, ways: Array | None = None) -> tuple[float, Array]:
     """What `search` finds where `rest` is the problem of the students that are not zero, and x (m, d) its state."""
-    return search(rest.teacher_norm, rest.students(x[None])[0], rest.residual(x[None])[0], ways)
-
-
-def search(teacher: float, w: Array, r: Array, ways: Iterable[Array] = ()) -> tuple[float, Array]:
-    """The least φ, and the unit vector (d,) where it is.
-
-    It is looked for from the teacher's direction. There it is when students are close to the teacher: Kw(u) = 2π
-    E[[w·x]₊[u·x]₊] is convex in w, so that 2πφ(u) ≥ K(v + r) − K(v) = O(‖r‖), and exceeds it by the second order of
-    the angles wherever u is at a larger angle than they are.
-
-    Args:
-        teacher, w, r: as in `exit_slope`.
-        ways: unit vectors from which it is looked for as well.
-    """
-    begins = np.eye(1, len(r))[0], *ways
-    return min((descend(teacher, w, r, way) for way in begins), key=itemgetter(0))
-
-
-def descend(teacher: float, w: Array, r: Array, u: Array) -> tuple[float, Array]:
-    """A minimum of φ on the sphere, from u (d,), by Newton's method where φ is convex; φ and its place."""
-    value, slope, bend = exit_slope(teacher, w, r, u)
-    for _ in range(MOST_STEPS):
-        curves, axes = np.linalg.eigh(bend)
-        curves = np.maximum(np.abs(curves), FLAT * np.abs(curves).max())
-        along = axes.T @ slope
-        step, gain = -axes @ (along / curves), float(along @ (along / curves))
-        if not gain > ENOUGH * abs(value):
-            break
-        for _ in range(MOST_STEPS):
-            moved = u + step
-            moved /= np.linalg.norm(moved)
-            found = exit_slope(teacher, w, r, moved)
-            if found[0] < value:
-                break
-            step *= 0.5
-        else:
-            break
-        u, (value, slope, bend) = moved, found
-    return value, u
-
-
-@njit(**COMPILED)
-def arc_moment(theta):
-    """q(θ) = sin θ − θ cos θ, to relative precision."""
-    if theta > SERIES:
-        return math.sin(theta) - theta * math.cos(theta)
-    x = theta * theta
-    return theta * x * (1 / 3 - x * (1 / 30 - x * (1 / 840 - x * (1 / 45360 - x / 3991680))))
-
-
-@njit(**COMPILED)
-def exit_slope(teacher, w, r, u):
-    """φ at u, and its gradient (d,) and Hessian (d, d) along the sphere; they hold small angles precisely.
-
-    Args:
-        w: the students that are not zero, (m, d).
-        r: their sum less v, (d,).
-        u: a unit vector, (d,).
-    """
-    m, d = w.shape
-    unit, norm, verse = directions(w)
-    zz = 0.0
-    for k in range(1, d):
-        zz += u[k] * u[k]
-    own = zz / (1.0 + u[0]) if u[0] > 0.0 else 1.0 - u[0]
-    delta, sigma, v = np.empty(d), np.empty(d), np.zeros(d)
-    v[0] = 1.0
-    value, slope, bend = 0.0, np.empty(d), np.zeros((d, d))
-    for k in range(d):
-        value += 0.5 * u[k] * r[k]
-        slope[k] = 0.5 * r[k]
-    for j in range(m + 1):
-        if j < m:
-            weight = HALF_OVER_PI * norm[j]
-            chord, across, theta = spread(u, unit[j], own, verse[j], delta, sigma)
-        else:
-            weight = -HALF_OVER_PI * teacher
-            chord, across, theta = spread(u, v, own, 0.0, delta, sigma)
-        value += weight * arc_moment(theta)
-        for k in range(d):
-            slope[k] += weight * theta * delta[k]
-        add_bend(bend, 0, u, chord, across, delta, sigma, weight)
-    along = 0.0
-    for k in range(d):
-        along += slope[k] * u[k]
-    for k in range(d):
-        slope[k] -= along * u[k]
-        for q in range(d):
-            bend[k, q] -= value * ((1.0 if k == q else 0.0) - u[k] * u[q])
-    return value, slope, bend
+    w, r = rest.students(x[None])[0], rest.residual(x[None])[0]
+    least, way = search(rest.teacher_norm, w, r, np.empty((0, len(r))) if ways is None else ways)
+    return float(least), way

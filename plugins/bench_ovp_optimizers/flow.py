@@ -20,8 +20,8 @@ MOST_HOVERING = 20_000  # of these
 ROUNDING = 1e-12  # of a loss: no smaller error is claimed
 SAFETY = 1e-2  # the solver's tolerance of a step, in units of what is asked of the loss
 COARSER = 10.0  # the tolerance of the witness, in units of the other
-FINEST = 32  # parts of a stretch that steps in log t may take before explicit ones are the better choice
-ROUGH_TOLERANCE, ROUGH_FINEST = 1e-7, 2  # of a step, and parts of a stretch, after that and until it has settled
+FINEST = 2048  # of a stretch, the part that a step in log t may be, before explicit ones are the better choice
+ROUGH_TOLERANCE, ROUGH_FINEST = 1e-7, 2  # of a step, and the part of a stretch, after that and until it has settled
 HOVER_TOLERANCE = 1e-5  # where ∇L jumps, relative to ‖w‖
 
 
@@ -144,8 +144,10 @@ class Course:
             Stuck: no step is short enough.
         """
         finest = ROUGH_FINEST if at.rough and not at.settled else FINEST
-        if at.stiff and (found := self._glide(at, target, finest)) is not None:
-            return found
+        if at.stiff:
+            at = self._glide(at, target, finest)
+            if at.first.place.t == target:
+                return at
         tolerance = max(self._tolerance, ROUGH_TOLERANCE) if at.rough else self._tolerance
         first, steps, rough = self._step(at.first, target, tolerance)
         second, _, rough_too = self._step(at.second, target, COARSER * tolerance)
@@ -153,16 +155,14 @@ class Course:
         return Whereabouts(first, second, rough or steps > STIFF, at.rough or rough)
 
     def _glide(self, at, target, finest):
-        """The whereabouts at time `target` by steps in log t; None where they do not lead there."""
+        """The whereabouts at time `target` by steps in log t, or as far as they lead."""
         if not is_same(at.first.oracle.held, at.second.oracle.held):
-            return None
+            return at
         found = self._pace_of(at).go(Twins(at.first.place, at.second.place), target, finest)
-        if found is None:
-            return None
         sides = [side._replace(place=place) for side, place in zip((at.first, at.second), found, strict=True)]
         if any(is_let_go(*side) for side in sides):
-            return None
-        return Whereabouts(*sides, True, at.rough, True)
+            return at
+        return Whereabouts(*sides, True, at.rough, found.first.t == target)
 
     def _pace_of(self, at):
         """What takes both sides along, in the problem that both are in."""
