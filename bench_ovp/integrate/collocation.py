@@ -244,7 +244,7 @@ class Motion:
         pace = scale * basis.pace(place.t)
         edge = EASY * scale * place.t / float(np.linalg.norm(weights.moves[:, 1:], 2))
         hard = int(np.searchsorted(pace, edge))
-        vectors, fast = basis.vectors[hard:], basis.vectors[max(hard, basis.slow) :]
+        vectors, soft = basis.vectors[hard:], max(basis.slow - hard, 0)
         falling = np.stack([basis.pace(t)[hard:] for t in times[1:]], axis=1) / times[1:]
         try:
             inverses = np.linalg.inv(np.eye(stages) + weights.moves[None, :, 1:] * falling[:, None, :])
@@ -264,14 +264,16 @@ class Motion:
             missed = moves + weights.moves @ grads
             modes = missed @ vectors.T
             easy = missed - modes @ vectors
-            easy -= (easy @ fast.T) @ fast  # what rounding leaves of a fast mode comes back λt times larger
             modes = np.einsum("kij,jk->ik", inverses, modes)
-            change = modes @ vectors + easy
+            stray = easy @ vectors[soft:].T  # what rounding leaves of a fast mode comes back λt times larger
+            cleared = modes.copy()
+            cleared[:, soft:] -= stray
+            change = easy + cleared @ vectors
             if not missed.all():  # equal students stay equal: where nothing moves, nothing is rounded into it
                 change[:, ~missed.any(axis=0)] = 0.0
             moves -= change
-            size = math.hypot(float(np.linalg.norm(modes * weight)), easy_weight * float(np.linalg.norm(easy)))
-            whole = float(np.linalg.norm(moves))
+            size = math.hypot(_length(modes * weight), easy_weight * _length(easy))
+            whole = _length(moves)
             if not np.isfinite(size):
                 return None
             rate, previous = size / previous, size
@@ -280,3 +282,8 @@ class Motion:
             if iteration > HOPEFUL and size * rate ** (MOST_ITERATIONS - iteration) > max(STALLED * whole, stalled):
                 return None
         return None
+
+
+def _length(array: Array) -> float:
+    """The root of the sum of all squares."""
+    return math.sqrt(np.vdot(array, array))

@@ -90,9 +90,10 @@ class Pace:
         allowed = share * (STRAYED + DRIFTED * self._differ(x, y)) + self._round(x)
         if second.anchor_t > first.anchor_t:  # the one that is at hand did not do for the second
             first = set_out(end, first.x)
+        if not abs(self.part(first.x, second.x) - self.part(x, y)) <= allowed:
+            return None
         self._bases.find(first)
-        strayed = abs(self.part(first.x, second.x) - self.part(x, y))
-        return Twins(first, _anchor(second, first)) if strayed <= allowed else None
+        return Twins(first, _anchor(second, first))
 
     def follow(self, witness: Place, end: float) -> Place | None:
         """The second of two alone, where the first is known otherwise."""

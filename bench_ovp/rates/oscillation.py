@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..cholesky import solve
+
 Array = NDArray[np.float64]
 
 COARSE = 0.08  # noise above this may be an oscillation that the points are too coarse to show
@@ -141,7 +143,7 @@ def _refine(t: Array, s: Array, data: Array, theta: Array) -> float:
                 normal[a, b] = normal[b, a] = h
         for a in range(7):
             normal[a, a] *= 1.0 + damping
-        if not _solve(normal, right):
+        if not solve(normal, right, 0.0):
             break
         for a in range(7):
             trial[a] = theta[a] + right[a]
@@ -176,28 +178,3 @@ def _residual(t: Array, s: Array, data: Array, theta: Array, jac: Array, res: Ar
         res[i] = data[i] - scale * wave
         total += res[i] * res[i]
     return total if math.isfinite(total) else np.inf
-
-
-@njit(cache=True, error_model="numpy")
-def _solve(a: Array, b: Array) -> bool:
-    """Cholesky solution of a x = b into b; False if a is not positive definite."""
-    n = b.size
-    for j in range(n):
-        for k in range(j):
-            a[j, j] -= a[j, k] * a[j, k]
-        if not a[j, j] > 0.0:
-            return False
-        a[j, j] = math.sqrt(a[j, j])
-        for i in range(j + 1, n):
-            for k in range(j):
-                a[i, j] -= a[i, k] * a[j, k]
-            a[i, j] /= a[j, j]
-    for i in range(n):
-        for k in range(i):
-            b[i] -= a[i, k] * b[k]
-        b[i] /= a[i, i]
-    for i in range(n - 1, -1, -1):
-        for k in range(i + 1, n):
-            b[i] -= a[k, i] * b[k]
-        b[i] /= a[i, i]
-    return True

@@ -13,6 +13,8 @@ import math
 import numpy as np
 from numba import njit
 
+from bench_ovp.cholesky import solve
+
 from .curvature import add_bend, directions, spread
 from .vectors import COMPILED
 
@@ -88,38 +90,18 @@ def solve_upward(bend, slope, u):
         for q in range(d):
             row += abs(bend[k, q])
         largest = max(largest, row)
-    lower, added = np.empty((d, d)), 0.0
-    while not factor(bend, u, added, largest, lower):
+    turned, step, added = np.empty((d, d)), np.empty(d), 0.0
+    while True:
+        for k in range(d):
+            step[k] = slope[k]
+            for q in range(k + 1):
+                turned[k, q] = bend[k, q] + largest * u[k] * u[q]
+            turned[k, k] += added
+        if solve(turned, step, FLAT * largest):
+            return step
         added = STIFFER * added + FLAT * largest
         if not added < 2.0 * d * largest:  # a matrix of zeros, or not of numbers
             return np.full(d, math.nan)
-    step = slope.copy()
-    for k in range(d):
-        for q in range(k):
-            step[k] -= lower[k, q] * step[q]
-        step[k] /= lower[k, k]
-    for k in range(d - 1, -1, -1):
-        for q in range(k + 1, d):
-            step[k] -= lower[q, k] * step[q]
-        step[k] /= lower[k, k]
-    return step
-
-
-@njit(**COMPILED)
-def factor(bend, u, added, along, lower):
-    """Fill `lower` with Cholesky's factor of bend + added·I + along·uuᵀ; whether all its pivots are large enough."""
-    for k in range(len(u)):
-        for q in range(k + 1):
-            entry = bend[k, q] + along * u[k] * u[q] + (added if k == q else 0.0)
-            for p in range(q):
-                entry -= lower[k, p] * lower[q, p]
-            if q < k:
-                lower[k, q] = entry / lower[q, q]
-            elif entry > FLAT * along:
-                lower[k, k] = math.sqrt(entry)
-            else:
-                return False
-    return True
 
 
 @njit(**COMPILED)

@@ -18,13 +18,13 @@ import numpy as np
 from numba import njit
 
 from .arcs import excess, subtend
-from .vectors import COMPILED, INLINED, WIDTH, any_of, fma, load, locate, root, spread, store, where
+from .vectors import COMPILED, INLINED, WIDTH, any_of, fma, lanes_before, load, locate, root, spread, store, where
 
 HALF_OVER_PI = 0.5 / np.pi
 TILE = 16  # students: a tile of pairs and two tiles of students fit the first cache
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 def read_students(teacher, w, stride, first, n, d, room, unit, r):
     """Fill `unit` with the students and r (d + 1 lanes) with Σwᵢ − v, then Σhᵢ.
 
@@ -49,7 +49,7 @@ def read_students(teacher, w, stride, first, n, d, room, unit, r):
         store(room, r + k * WIDTH, total + low)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 def read_deviations(constants, x, stride, first, n, d, room, unit, r):
     """The same from deviations: the students by the inverse of the rotation, and r as it is stored."""
     scale = math.sqrt(n)
@@ -65,7 +65,7 @@ def read_deviations(constants, x, stride, first, n, d, room, unit, r):
         store(room, unit + k * WIDTH, mean)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 def measure(teacher, offset, n, d, room, unit, norm, front, across):
     """Turn students into directions and begin their sums with the teacher's part; return Σ f(θᵢ)‖wᵢ‖‖v‖.
 
@@ -171,7 +171,7 @@ def turn(room, turns, unit, total, i, rows, first, count, d):
         turns += 2 * TILE * WIDTH
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 def meet(want_grad, n, d, room, unit, norm, front, across, total, near, far):
     """Add what pairs of students contribute; return Σ_{i<j} f(θᵢⱼ)‖wᵢ‖‖wⱼ‖.
 
@@ -225,7 +225,7 @@ def meet(want_grad, n, d, room, unit, norm, front, across, total, near, far):
     return arcs
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 def finish(constants, w, n, d, stride, first, room, unit, front, across, total, r, grad, goal):
     """Put the gradient together, in the coordinates that the students came in.
 
@@ -260,9 +260,9 @@ def finish(constants, w, n, d, stride, first, room, unit, front, across, total, 
 
 
 @njit(**COMPILED)
-def evaluate(constants, w, want_loss, want_grad):
-    """Loss (runs,) and gradient (runs, n, d) of a batch; what is not wanted comes back unfilled."""
-    runs, n, d = w.shape
+def evaluate_shape(constants, w, n, d, want_loss, want_grad):
+    """As `evaluate`, for students whose shape is told apart, which the compiler may then know."""
+    runs = w.shape[0]
     teacher = constants[0]
     deviating = len(constants) > 1
     offset = 1.0 if deviating else 0.0
@@ -287,12 +287,20 @@ def evaluate(constants, w, want_loss, want_grad):
     answer = locate(found)
     numbers = np.empty(rest if whole == runs else rest_grad + n * d * WIDTH)
     room = locate(numbers)
-    for first in range(0, runs, WIDTH):
+    # From the last register to the first, so that what a part of one writes beyond its runs is written again.
+    for first in range((runs - 1) // WIDTH * WIDTH, -1, -WIDTH):
         full = first < whole
+        filled = min(WIDTH, runs - first)
+        among = lanes_before(filled)
         if not full:
             for m in range(n * d):
-                for q in range(WIDTH):
-                    numbers[rest + m * WIDTH + q] = given[m * runs + min(first + q, runs - 1)]
+                last = spread(given[m * runs + runs - 1])
+                if m * runs + first + WIDTH <= len(given):
+                    store(room, rest + m * WIDTH, where(among, load(batch, m * runs + first), last))
+                else:
+                    store(room, rest + m * WIDTH, last)
+                    for q in range(filled):
+                        numbers[rest + m * WIDTH + q] = given[m * runs + first + q]
         source = batch if full else room
         stride = runs if full else WIDTH
         start = first if full else rest
@@ -303,7 +311,6 @@ def evaluate(constants, w, want_loss, want_grad):
         arcs = 0.0 - measure(teacher, offset, n, d, room, unit, norm, front, across)
         if want_grad or n > 1:
             arcs = arcs + meet(want_grad, n, d, room, unit, norm, front, across, total, near, far)
-        filled = min(WIDTH, runs - first)
         if want_loss:
             square = spread(0.0)
             for k in range(d):
@@ -319,10 +326,30 @@ def evaluate(constants, w, want_loss, want_grad):
             finish(constants, source, n, d, stride, start, room, unit, front, across, total, r, target, goal)
             if not full:
                 for m in range(n * d):
-                    for q in range(filled):
-                        found[m * runs + first + q] = numbers[rest_grad + m * WIDTH + q]
+                    if m * runs + first + WIDTH <= len(given):
+                        store(answer, m * runs + first, load(room, rest_grad + m * WIDTH))
+                    else:
+                        for q in range(filled):
+                            found[m * runs + first + q] = numbers[rest_grad + m * WIDTH + q]
     numbers[0] = given[0]  # used here, so that numba frees neither before their addresses are done with
     return losses, grads.T
+
+
+@njit(**COMPILED)
+def evaluate(constants, w, want_loss, want_grad):
+    """Loss (runs,) and gradient (runs, n, d) of a batch; what is not wanted comes back unfilled.
+
+    The smallest students, and those that come down to them when d does, are compiled for their very shape: without
+    loops, and with little that leaves the registers, a step takes half the time.
+    """
+    _, n, d = w.shape
+    if n == 1 and d == 2:
+        return evaluate_shape(constants, w, 1, 2, want_loss, want_grad)
+    if n == 2 and d == 2:
+        return evaluate_shape(constants, w, 2, 2, want_loss, want_grad)
+    if n == 2 and d == 3:
+        return evaluate_shape(constants, w, 2, 3, want_loss, want_grad)
+    return evaluate_shape(constants, w, n, d, want_loss, want_grad)
 
 
 @njit(**COMPILED)

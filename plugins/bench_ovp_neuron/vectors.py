@@ -151,6 +151,17 @@ def any_of(context, choice):
     return types.boolean(CHOICE), generate
 
 
+@intrinsic
+def lanes_before(context, count):
+    """True for the first `count` runs."""
+
+    def generate(context, builder, signature, values):
+        numbers = ir.Constant(ir.VectorType(ir.IntType(64), WIDTH), list(range(WIDTH)))
+        return builder.icmp_signed("<", numbers, _repeat(builder, values[0]))
+
+    return CHOICE(types.intp), generate
+
+
 def _define(symbol: Any, emit: Callable[..., Any], result: types.Type) -> None:
     """Teach numba a binary operator between lanes, and between lanes and a number."""
 
@@ -186,9 +197,12 @@ def _spread(context: Any, builder: Any, value: Any, kind: types.Type) -> Any:
     """Lanes as they are, a number in every lane."""
     if kind == LANES:
         return value
-    number = context.cast(builder, value, kind, types.float64)
-    nothing = ir.Constant(VECTOR, ir.Undefined)
-    single = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+    return _repeat(builder, context.cast(builder, value, kind, types.float64))
+
+
+def _repeat(builder: Any, value: Any) -> Any:
+    nothing = ir.Constant(ir.VectorType(value.type, WIDTH), ir.Undefined)
+    single = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
     first = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
     return builder.shuffle_vector(single, nothing, first)
 
