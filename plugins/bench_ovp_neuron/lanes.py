@@ -18,7 +18,24 @@ import numpy as np
 from numba import njit
 
 from .arcs import excess, subtend
-from .vectors import COMPILED, INLINED, WIDTH, any_of, fma, lanes_before, load, locate, root, spread, store, where
+from .vectors import (
+    COMPILED,
+    INLINED,
+    WIDTH,
+    any_of,
+    fma,
+    get,
+    lanes_before,
+    load,
+    locate,
+    magnitude,
+    pick,
+    put,
+    root,
+    spread,
+    store,
+    where,
+)
 
 HALF_OVER_PI = 0.5 / np.pi
 TILE = 16  # students: a tile of pairs and two tiles of students fit the first cache
@@ -83,10 +100,11 @@ def measure(teacher, offset, n, d, room, unit, norm, front, across):
         h = load(room, at)
         behind = h < 0.0
         length = root(fma(h, h, zz))
-        reach = length + where(behind, 0.0 - h, h)
+        beside = magnitude(load(room, at + WIDTH)) if d == 2 else root(zz)
+        reach = length + magnitude(h)
         once = 1.0 / (length * reach)  # one division serves twice
         inverse = once * reach
-        sine = root(zz) * inverse
+        sine = beside * inverse
         versine = zz * once  # of the angle φ to the teacher's line
         rest = excess(sine, sine * sine, 0.5 * versine)  # φ − sin φ
         acute = rest + sine
@@ -260,14 +278,14 @@ def finish(constants, w, n, d, stride, first, room, unit, front, across, total, 
 
 
 @njit(**COMPILED)
-def evaluate_shape(constants, w, n, d, want_loss, want_grad):
+def evaluate_shape(constants, w, n, d, losses, grads, want_loss, want_grad):
     """As `evaluate`, for students whose shape is told apart, which the compiler may then know."""
     runs = w.shape[0]
     teacher = constants[0]
     deviating = len(constants) > 1
     offset = 1.0 if deviating else 0.0
-    given = w.T.ravel()
-    batch = locate(given)
+    batch = locate(w)
+    size = n * d * runs
     unit = 0  # where things are in one room: an allocation costs as much as a small problem
     total = unit + n * d * WIDTH
     norm = total + n * d * WIDTH
@@ -277,30 +295,18 @@ def evaluate_shape(constants, w, n, d, want_loss, want_grad):
     near = r + (d + 1) * WIDTH
     tile = min(n, TILE) * TILE * WIDTH
     far = near + tile
-    loss = far + tile
-    rest = loss + WIDTH  # runs that do not fill a register, and their gradient
+    rest = far + tile  # runs that do not fill a register, and their gradient
     rest_grad = rest + n * d * WIDTH
     whole = runs - runs % WIDTH
-    losses = np.empty(runs) if want_loss else np.empty(0)
-    grads = np.empty((d, n, runs)) if want_grad else np.empty(0).reshape(0, 0, 0)
-    found = grads.ravel()
-    answer = locate(found)
     numbers = np.empty(rest if whole == runs else rest_grad + n * d * WIDTH)
     room = locate(numbers)
     # From the last register to the first, so that what a part of one writes beyond its runs is written again.
     for first in range((runs - 1) // WIDTH * WIDTH, -1, -WIDTH):
         full = first < whole
         filled = min(WIDTH, runs - first)
-        among = lanes_before(filled)
         if not full:
             for m in range(n * d):
-                last = spread(given[m * runs + runs - 1])
-                if m * runs + first + WIDTH <= len(given):
-                    store(room, rest + m * WIDTH, where(among, load(batch, m * runs + first), last))
-                else:
-                    store(room, rest + m * WIDTH, last)
-                    for q in range(filled):
-                        numbers[rest + m * WIDTH + q] = given[m * runs + first + q]
+                pad(batch, m * runs + first, filled, size, room, rest + m * WIDTH)
         source = batch if full else room
         stride = runs if full else WIDTH
         start = first if full else rest
@@ -317,54 +323,77 @@ def evaluate_shape(constants, w, n, d, want_loss, want_grad):
                 square = fma(load(room, r + k * WIDTH), load(room, r + k * WIDTH), square)
             # The loss is an expectation of a square: rounding must not take it below 0.
             value = fma(arcs, HALF_OVER_PI, 0.25 * square)
-            store(room, loss, where(value < 0.0, 0.0, value))
-            for q in range(filled):
-                losses[first + q] = numbers[loss + q]
+            crop(losses, first, filled, runs, where(value < 0.0, 0.0, value))
         if want_grad:
-            target = answer if full else room
+            target = grads if full else room
             goal = first if full else rest_grad
             finish(constants, source, n, d, stride, start, room, unit, front, across, total, r, target, goal)
             if not full:
                 for m in range(n * d):
-                    if m * runs + first + WIDTH <= len(given):
-                        store(answer, m * runs + first, load(room, rest_grad + m * WIDTH))
-                    else:
-                        for q in range(filled):
-                            found[m * runs + first + q] = numbers[rest_grad + m * WIDTH + q]
-    numbers[0] = given[0]  # used here, so that numba frees neither before their addresses are done with
-    return losses, grads.T
+                    crop(grads, m * runs + first, filled, size, load(room, rest_grad + m * WIDTH))
+    numbers[0] = constants[0]  # used here, so that numba does not free it before its address is done with
+
+
+@njit(**INLINED)
+def pad(batch, index, filled, size, room, at):
+    """Copy `filled` numbers from `index` on into a register, the last of them into the lanes that are left over."""
+    last = spread(get(batch, index + filled - 1))
+    if index + WIDTH <= size:
+        store(room, at, where(lanes_before(filled), load(batch, index), last))
+    else:
+        store(room, at, last)
+        for q in range(filled):
+            put(room, at + q, get(batch, index + q))
+
+
+@njit(**INLINED)
+def crop(target, index, filled, size, lanes):
+    """Put the first `filled` lanes from `index` on; what comes after them may be overwritten, but nothing at `size`."""
+    if index + WIDTH <= size:
+        store(target, index, lanes)
+    else:
+        for q in range(filled):
+            put(target, index + q, pick(lanes, q))
 
 
 @njit(**COMPILED)
-def evaluate(constants, w, want_loss, want_grad):
-    """Loss (runs,) and gradient (runs, n, d) of a batch; what is not wanted comes back unfilled.
+def evaluate(constants, w, losses, grads, want_loss, want_grad):
+    """Put the loss (runs,) and gradient (d, n, runs) of a batch behind two addresses; what is not wanted has none.
 
     The smallest students, and those that come down to them when d does, are compiled for their very shape: without
     loops, and with little that leaves the registers, a step takes half the time.
     """
     _, n, d = w.shape
     if n == 1 and d == 2:
-        return evaluate_shape(constants, w, 1, 2, want_loss, want_grad)
-    if n == 2 and d == 2:
-        return evaluate_shape(constants, w, 2, 2, want_loss, want_grad)
-    if n == 2 and d == 3:
-        return evaluate_shape(constants, w, 2, 3, want_loss, want_grad)
-    return evaluate_shape(constants, w, n, d, want_loss, want_grad)
+        evaluate_shape(constants, w, 1, 2, losses, grads, want_loss, want_grad)
+    elif n == 2 and d == 2:
+        evaluate_shape(constants, w, 2, 2, losses, grads, want_loss, want_grad)
+    elif n == 2 and d == 3:
+        evaluate_shape(constants, w, 2, 3, losses, grads, want_loss, want_grad)
+    else:
+        evaluate_shape(constants, w, n, d, losses, grads, want_loss, want_grad)
 
 
 @njit(**COMPILED)
 def batch_loss(constants, w):
     """Loss (23), shape (runs,), of w (runs, n, d)."""
-    return evaluate(constants, w, True, False)[0]
+    losses = np.empty(w.shape[0])
+    evaluate(constants, w, locate(losses), 0, True, False)
+    return losses
 
 
 @njit(**COMPILED)
 def batch_grad(constants, w):
     """Gradient (4), the shape of w (runs, n, d)."""
-    return evaluate(constants, w, False, True)[1]
+    grads = np.empty((w.shape[2], w.shape[1], w.shape[0]))
+    evaluate(constants, w, 0, locate(grads), False, True)
+    return grads.T
 
 
 @njit(**COMPILED)
 def batch_loss_and_grad(constants, w):
     """Both at once."""
-    return evaluate(constants, w, True, True)
+    losses = np.empty(w.shape[0])
+    grads = np.empty((w.shape[2], w.shape[1], w.shape[0]))
+    evaluate(constants, w, locate(losses), locate(grads), True, True)
+    return losses, grads.T

@@ -87,6 +87,38 @@ def store(context, address, index, lanes):
 
 
 @intrinsic
+def get(context, address, index):
+    """One number behind an address."""
+
+    def generate(context, builder, signature, values):
+        return builder.load(_place(builder, *values))
+
+    return types.float64(types.intp, types.intp), generate
+
+
+@intrinsic
+def put(context, address, index, number):
+    """Put one number behind an address."""
+
+    def generate(context, builder, signature, values):
+        address, index, number = values
+        builder.store(number, _place(builder, address, index))
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.float64), generate
+
+
+@intrinsic
+def pick(context, lanes, lane):
+    """The number of one run."""
+
+    def generate(context, builder, signature, values):
+        return builder.extract_element(*values)
+
+    return types.float64(LANES, types.intp), generate
+
+
+@intrinsic
 def locate(context, array):
     """The address of an array's data."""
 
@@ -124,6 +156,16 @@ def root(context, lanes):
 
     def generate(context, builder, signature, values):
         return _call(builder, "sqrt", list(values))
+
+    return LANES(LANES), generate
+
+
+@intrinsic
+def magnitude(context, lanes):
+    """The absolute value."""
+
+    def generate(context, builder, signature, values):
+        return _call(builder, "fabs", list(values))
 
     return LANES(LANES), generate
 
@@ -188,9 +230,12 @@ _define(operator.lt, lambda builder, a, b: builder.fcmp_ordered("<", a, b), CHOI
 _define(operator.gt, lambda builder, a, b: builder.fcmp_ordered(">", a, b), CHOICE)
 
 
+def _place(builder: Any, address: Any, index: Any) -> Any:
+    return builder.gep(builder.inttoptr(address, ir.DoubleType().as_pointer()), [index])
+
+
 def _point(builder: Any, address: Any, index: Any) -> Any:
-    first = builder.inttoptr(address, ir.DoubleType().as_pointer())
-    return builder.bitcast(builder.gep(first, [index]), VECTOR.as_pointer())
+    return builder.bitcast(_place(builder, address, index), VECTOR.as_pointer())
 
 
 def _spread(context: Any, builder: Any, value: Any, kind: types.Type) -> Any:
