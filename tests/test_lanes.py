@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numba import njit
+
 from bench_ovp_neuron.coordinates import deviations, to_deviations
 from bench_ovp_neuron.lanes import batch_grad, batch_loss, batch_loss_and_grad, evaluate
 from bench_ovp_neuron.vectors import WIDTH, locate
-from numba import njit
 
 SHAPES = [(1, 2), (2, 2), (2, 3), (1, 3), (3, 2), (4, 5)]  # the first three are compiled for themselves
 GUARD = 4 * WIDTH
