@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from numba import intp, njit
 
 from .arcs import excess, subtend
 from .vectors import (
@@ -277,7 +277,7 @@ def finish(constants, w, n, d, stride, first, room, unit, front, across, total, 
             store(grad, k * n * stride + goal, scale * fma(load(room, r + k * WIDTH), 0.5, mean))
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 def evaluate_shape(constants, w, n, d, losses, grads, want_loss, want_grad):
     """As `evaluate`, for students whose shape is told apart, which the compiler may then know."""
     runs = w.shape[0]
@@ -356,20 +356,21 @@ def crop(target, index, filled, size, lanes):
             put(target, index + q, pick(lanes, q))
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 def evaluate(constants, w, losses, grads, want_loss, want_grad):
     """Put the loss (runs,) and gradient (d, n, runs) of a batch behind two addresses; what is not wanted has none.
 
     The smallest students, and those that come down to them when d does, are compiled for their very shape: without
-    loops, and with little that leaves the registers, a step takes half the time.
+    loops, and with little that leaves the registers, a step takes half the time. Numbers are given as `intp(2)`, for
+    which numba types each function once; of literals it would make types of their own.
     """
     _, n, d = w.shape
     if n == 1 and d == 2:
-        evaluate_shape(constants, w, 1, 2, losses, grads, want_loss, want_grad)
+        evaluate_shape(constants, w, intp(1), intp(2), losses, grads, want_loss, want_grad)
     elif n == 2 and d == 2:
-        evaluate_shape(constants, w, 2, 2, losses, grads, want_loss, want_grad)
+        evaluate_shape(constants, w, intp(2), intp(2), losses, grads, want_loss, want_grad)
     elif n == 2 and d == 3:
-        evaluate_shape(constants, w, 2, 3, losses, grads, want_loss, want_grad)
+        evaluate_shape(constants, w, intp(2), intp(3), losses, grads, want_loss, want_grad)
     else:
         evaluate_shape(constants, w, n, d, losses, grads, want_loss, want_grad)
 
@@ -378,7 +379,7 @@ def evaluate(constants, w, losses, grads, want_loss, want_grad):
 def batch_loss(constants, w):
     """Loss (23), shape (runs,), of w (runs, n, d)."""
     losses = np.empty(w.shape[0])
-    evaluate(constants, w, locate(losses), 0, True, False)
+    evaluate(constants, w, locate(losses), intp(0), np.bool_(True), np.bool_(False))
     return losses
 
 
@@ -386,7 +387,7 @@ def batch_loss(constants, w):
 def batch_grad(constants, w):
     """Gradient (4), the shape of w (runs, n, d)."""
     grads = np.empty((w.shape[2], w.shape[1], w.shape[0]))
-    evaluate(constants, w, 0, locate(grads), False, True)
+    evaluate(constants, w, intp(0), locate(grads), np.bool_(False), np.bool_(True))
     return grads.T
 
 
@@ -395,5 +396,5 @@ def batch_loss_and_grad(constants, w):
     """Both at once."""
     losses = np.empty(w.shape[0])
     grads = np.empty((w.shape[2], w.shape[1], w.shape[0]))
-    evaluate(constants, w, locate(losses), locate(grads), True, True)
+    evaluate(constants, w, locate(losses), locate(grads), np.bool_(True), np.bool_(True))
     return losses, grads.T
