@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 FIGURES = (".png", ".svg", ".pdf")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
-SELDOM = (20_000, 20, 50)  # what libraries make lives on: looking through it as often as ever costs a tenth of a report
+SELDOM = (
+    200_000,
+    10,
+    20,
+)  # what libraries make lives on: looking through it as often as ever costs a tenth of a report
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 EPILOG = """\b

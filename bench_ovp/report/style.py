@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -16,6 +15,10 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from .labels import raise_digits, split_power
+from .late import waiting
+
+with waiting("scipy.stats", "scipy.cluster"):  # which no figure here needs, and which take longer than all else
+    import seaborn as sns
 
 COLUMN, DOUBLE = 3.25, 6.75  # inches: one column and two columns of a journal
 MIDDLE = 4.75  # inches, below which a figure is laid out for one column
@@ -128,8 +131,13 @@ def make_panels(
     axes = figure.subplots(rows, columns, squeeze=False, **options).ravel()
     for spare in axes[count:]:
         spare.remove()
-    sns.despine(fig=figure)
+    despine(figure)
     return figure, list(axes[:count])
+
+
+def despine(figure: Figure) -> None:
+    """Panels without a frame above and to the right."""
+    sns.despine(fig=figure)
 
 
 def measure_panel(axes: Axes) -> float:

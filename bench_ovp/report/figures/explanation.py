@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from ..chart import Chart, compact, drawing, render
 from ..labels import clip, slug
 from ..looks import PALETTE
-from ..style import DOUBLE, INK, LAWS, QUIET, WITH_POWERS, is_narrow, say_empty, set_powers, write_power
+from ..style import DOUBLE, INK, LAWS, QUIET, WITH_POWERS, despine, is_narrow, say_empty, set_powers, write_power
 
 if TYPE_CHECKING:
     from ...rates.explanation import Explanation, Fit, Weighing
@@ -310,7 +309,7 @@ def draw_explanation(reasons: Reasons, width: float, write: Callable[[str], str]
         hspace=0.42 if narrow else 0.36, wspace=0.2,
     )  # fmt: skip
     a, b, c, d = figure.subplots(*((4, 1) if narrow else (2, 2))).ravel()
-    sns.despine(fig=figure)
+    despine(figure)
     why = reasons.explanation
     if why is None or not why.time.size:
         for axes in (a, b, c, d):
