@@ -182,6 +182,50 @@ class Bases:
         return self._known[-1][1]
 
 
+class Newton(NamedTuple):
+    """Newton's correction of a step's equations, by the eigenvectors of a Hessian that it cannot do without.
+
+    Args:
+        vectors: these, in rows (k, n·d), of ascending eigenvalues.
+        soft: how many of them are slow.
+        inverses: of the equations of each (k, m, m).
+        weight: of each in the size of a correction (k,).
+        rest: the weight of what lies across them, where the right side by itself is a contraction.
+    """
+
+    vectors: Array
+    soft: int
+    inverses: Array
+    weight: Array
+    rest: float
+
+    def correct(self, missed: Array) -> tuple[Array, float]:
+        """By how much the moves (m, n·d) are too long that miss the equations by so much, and its size."""
+        modes = missed @ self.vectors.T
+        easy = missed - modes @ self.vectors
+        modes = np.einsum("kij,jk->ik", self.inverses, modes)
+        stray = easy @ self.vectors[self.soft :].T  # what rounding leaves of a fast mode comes back λt times larger
+        cleared = modes.copy()
+        cleared[:, self.soft :] -= stray
+        size = math.hypot(_length(modes * self.weight), self.rest * _length(easy))
+        return easy + cleared @ self.vectors, size
+
+
+def prepare(basis: Basis, weights: Weights, t: float, scale: float) -> Newton | None:
+    """Newton's method for a step from time t of a motion with c₀ = `scale`; None where it is singular."""
+    pace = scale * basis.pace(t)
+    edge = EASY * scale * t / float(np.linalg.norm(weights.moves[:, 1:], 2))
+    hard = int(np.searchsorted(pace, edge))
+    falling = np.stack([basis.pace(time)[hard:] for time in weights.times[1:]], axis=1) / weights.times[1:]
+    try:
+        inverses = np.linalg.inv(np.eye(len(weights.moves)) + weights.moves[None, :, 1:] * falling[:, None, :])
+    except np.linalg.LinAlgError:
+        return None
+    # A fast error is small, and yet dissipates λt times what a slow one does.
+    weight, rest = np.sqrt(1.0 + pace[hard:]), math.sqrt(1.0 + edge)
+    return Newton(basis.vectors[hard:], max(basis.slow - hard, 0), inverses, weight, rest)
+
+
 class Motion:
     """Takes steps of a smooth motion of one run.
 
@@ -237,21 +281,11 @@ class Motion:
     def _solve(self, place: Place, weights: Weights, first: Array) -> tuple[Array, Array, int] | None:
         """The step's x₁ − x₀, g at its nodes (m + 1, n·d), and the iterations that this took; None without success."""
         basis = self._bases.find(place)
-        if basis is None:
+        newton = basis and prepare(basis, weights, place.t, self._series[0])
+        if newton is None:
             return None
         stages, shape = self._stages, place.x.shape
         times, scale = weights.times, self._series[0]
-        pace = scale * basis.pace(place.t)
-        edge = EASY * scale * place.t / float(np.linalg.norm(weights.moves[:, 1:], 2))
-        hard = int(np.searchsorted(pace, edge))
-        vectors, soft = basis.vectors[hard:], max(basis.slow - hard, 0)
-        falling = np.stack([basis.pace(t)[hard:] for t in times[1:]], axis=1) / times[1:]
-        try:
-            inverses = np.linalg.inv(np.eye(stages) + weights.moves[None, :, 1:] * falling[:, None, :])
-        except np.linalg.LinAlgError:
-            return None
-        # A fast error is small, and yet dissipates λt times what a slow one does.
-        weight, easy_weight = np.sqrt(1.0 + pace[hard:]), math.sqrt(1.0 + edge)
         # Where students are stored, r is known to a rounding error of theirs, and so is a fast error.
         stalled = NOISE * math.sqrt(self._floor * (1.0 + scale * place.t))
         # Increments are what is iterated: of x itself, O(1) parts would round off what small ones need.
@@ -262,17 +296,10 @@ class Motion:
         for iteration in range(1, MOST_ITERATIONS + 1):
             grads[1:] = self._grad(place.x + moves.reshape(stages, *shape)).reshape(stages, -1)
             missed = moves + weights.moves @ grads
-            modes = missed @ vectors.T
-            easy = missed - modes @ vectors
-            modes = np.einsum("kij,jk->ik", inverses, modes)
-            stray = easy @ vectors[soft:].T  # what rounding leaves of a fast mode comes back λt times larger
-            cleared = modes.copy()
-            cleared[:, soft:] -= stray
-            change = easy + cleared @ vectors
+            change, size = newton.correct(missed)
             if not missed.all():  # equal students stay equal: where nothing moves, nothing is rounded into it
                 change[:, ~missed.any(axis=0)] = 0.0
             moves -= change
-            size = math.hypot(_length(modes * weight), easy_weight * _length(easy))
             whole = _length(moves)
             if not np.isfinite(size):
                 return None
