@@ -41,8 +41,8 @@ class Progress(Protocol):
     def started(self, label: str) -> None:
         """A task of this cell went to a worker."""
 
-    def advanced(self, label: str, weight: float, cell_done: bool) -> None:
-        """A task of this cell ended."""
+    def advanced(self, label: str, weight: float, cell_done: bool, compiling: float) -> None:
+        """A task of this cell ended, in which so many seconds of each worker went into compiling."""
 
     def noted(self, line: str) -> None:
         """Something the user should know."""
@@ -100,6 +100,7 @@ class Work:
         self._pairs: dict[str, tuple[Problem, Optimizer]] = {}
         self._defined: dict[str, str] = {}
         self._compiling = 0.0
+        self._workers = 1
         self._told: set[str] = set()
 
     @property
@@ -126,6 +127,7 @@ class Work:
 
     def run(self, workers: int, executor: str | Executor) -> None:
         """Do all tasks, those of cells with the longest first: none is left alone at the end, no cell kept waiting."""
+        self._workers = workers
         longest: dict[str, float] = {}
         for task in self.queue:
             longest[task.label] = max(longest.get(task.label, 0.0), self._costs[id(task)])
@@ -152,8 +154,9 @@ class Work:
         if unfinished:
             self._put(go_on(task, unfinished))
             self.queue.rotate(1)  # to the front: it was among the longest
+        compiling = sum(outcome.compiling for outcome in outcomes)
+        self._compiling += compiling
         for outcome in outcomes:
-            self._compiling += outcome.compiling
             if outcome.run.status == "failed":
                 self.broken[task.key, outcome.run.seed, task.limits] = outcome
         for line in _list_incidents(task, outcomes, self._registry):
@@ -162,7 +165,7 @@ class Work:
                 self._progress.noted(line)
         self._parts[task.label] -= 1
         cost = self._costs.pop(id(task)) - (self._costs[id(self.queue[0])] if unfinished else 0.0)
-        self._progress.advanced(task.label, cost, self._parts[task.label] == 0)
+        self._progress.advanced(task.label, cost, self._parts[task.label] == 0, compiling / self._workers)
 
     def _define(self, cell: Cell, problem: Problem, optimizer: Optimizer) -> None:
         """Keep beside the runs what their key stands for."""

@@ -17,7 +17,7 @@ class Silent:
     def started(self, label: str) -> None:
         """Nothing to say."""
 
-    def advanced(self, label: str, weight: float, cell_done: bool) -> None:
+    def advanced(self, label: str, weight: float, cell_done: bool, compiling: float) -> None:
         """Nothing to say."""
 
     def noted(self, line: str) -> None:
@@ -29,7 +29,7 @@ class Reporting:
 
     def __init__(self) -> None:
         self._cells = self._done = 0
-        self._left = self._total = 0.0
+        self._left = self._total = self._compiling = 0.0
         self._begun = time.monotonic()
         self._bar: Any = None
         self._task: Any = None
@@ -50,6 +50,7 @@ class Reporting:
         self.__exit__(None, None, None)
         self._cells, self._done = cells, done
         self._left = self._total = weight
+        self._compiling = 0.0
         self._begun = time.monotonic()
         if done:
             self.noted(describe_stored(done, cells))
@@ -61,9 +62,10 @@ class Reporting:
         self._current.append(label)
         self._refresh(label)
 
-    def advanced(self, label: str, weight: float, cell_done: bool) -> None:
+    def advanced(self, label: str, weight: float, cell_done: bool, compiling: float) -> None:
         """Move the bar, or print a line when a cell is done."""
         self._left -= weight
+        self._compiling += compiling
         self._done += cell_done
         if label in self._current:
             self._current.remove(label)
@@ -117,6 +119,7 @@ class Reporting:
             return f"{_clock(spent)} spent"
         if share <= 0.0:
             return "time left unknown"
+        spent -= min(self._compiling, spent)  # once on a machine: of the rest it tells nothing
         return f"about {_clock(spent / share * (1.0 - share))} left"
 
     @staticmethod

@@ -217,8 +217,9 @@ def prepare(basis: Basis, weights: Weights, t: float, scale: float) -> Newton | 
     edge = EASY * scale * t / float(np.linalg.norm(weights.moves[:, 1:], 2))
     hard = int(np.searchsorted(pace, edge))
     falling = np.stack([basis.pace(time)[hard:] for time in weights.times[1:]], axis=1) / weights.times[1:]
+    equations = np.eye(len(weights.moves)) + weights.moves[None, :, 1:] * falling[:, None, :]
     try:
-        inverses = np.linalg.inv(np.eye(len(weights.moves)) + weights.moves[None, :, 1:] * falling[:, None, :])
+        inverses = np.asarray(np.linalg.inv(equations), dtype=np.float64)
     except np.linalg.LinAlgError:
         return None
     # A fast error is small, and yet dissipates λt times what a slow one does.
