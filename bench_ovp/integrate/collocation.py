@@ -30,7 +30,7 @@ EASY = 0.5  # λ times ‖B‖, below which fixed-point iteration does as well a
 GAP = 1e-8  # of the largest eigenvalue: those below are found again without those above, to relative precision
 MOST_ITERATIONS = 40
 HOPEFUL = 4  # iterations after which it is given up where, at this rate, all would not suffice
-SLOW_NEWTON = 20  # iterations after which the Hessian is taken anew for the next step
+SLOW_NEWTON = 14  # iterations after which the Hessian is taken anew for the next step: it costs as much as fifty
 CONVERGED = 1e-13  # of the step
 STALLED = 1e-9  # of the step: where rounding ends the iteration, so that changes grow, they have to be below
 KEPT = 4  # bases: as many as two motions can ask for in one step, so that the next still finds its own
@@ -293,16 +293,16 @@ class Motion:
         moves = -scale * place.t * (1.0 - times[0] / times[1:])[:, None] * first.reshape(1, -1)
         grads = np.empty((stages + 1, moves.shape[1]))
         grads[0] = first.ravel()
-        previous = np.inf
+        still, previous = not first.all(), math.inf
         for iteration in range(1, MOST_ITERATIONS + 1):
             grads[1:] = self._grad(place.x + moves.reshape(stages, *shape)).reshape(stages, -1)
             missed = moves + weights.moves @ grads
             change, size = newton.correct(missed)
-            if not missed.all():  # equal students stay equal: where nothing moves, nothing is rounded into it
+            if still:  # equal students stay equal: where nothing moves, nothing is rounded into it
                 change[:, ~missed.any(axis=0)] = 0.0
             moves -= change
             whole = _length(moves)
-            if not np.isfinite(size):
+            if not math.isfinite(size):
                 return None
             rate, previous = size / previous, size
             if size <= CONVERGED * whole or (size <= max(STALLED * whole, stalled) and rate >= 1.0):

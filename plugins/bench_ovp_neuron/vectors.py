@@ -19,8 +19,8 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-# Numbers side by side: a register of AVX-512, two of AVX2. With 16, 64 runs of n = 2 would take a tenth less on AVX-512,
-# for chains of operations overlap, but 8 runs of any n, a usual number of seeds, twice the time.
+# Numbers side by side: a register of AVX-512, two of AVX2. With 16, 64 runs of n = 2 would take a tenth less time on
+# AVX-512, for chains of operations overlap, but 8 runs of any n, a usual number of seeds, would take twice as long.
 WIDTH = 8
 
 # No `fastmath`: a NaN must be seen, and fused operations left to the compiler would depend on what it inlines, which
