@@ -10,7 +10,7 @@ from bench_ovp.optimizers import Optimizer
 from bench_ovp.problems import Problem
 from bench_ovp_neuron.deviating import Deviating
 from bench_ovp_neuron.exits import exit_slope
-from bench_ovp_neuron.problems import Neuron
+from bench_ovp_neuron.problems import EPSILON, Neuron
 from bench_ovp_neuron.vanished import Held, find_exit, hold
 from bench_ovp_optimizers.first_order import GRADIENT_DESCENT
 from bench_ovp_optimizers.flow import GRADIENT_FLOW
@@ -110,6 +110,20 @@ def test_a_student_is_held_only_where_all_directions_push_it_back():
     assert hold(problem, np.concatenate([tiny, 0.5 * spread])) is None
     assert hold(problem, np.concatenate([1e4 * tiny, spread])) is None
     assert hold(problem, spread) is None
+
+
+def test_rounding_lets_no_student_go():
+    """At t = 1e15 φ is 1e-46, and the gradient, which no step knows to more than 16 digits, 1e-30."""
+    problem, seed = ovp.problem("teacher-neuron", n=20, d=20), 17
+    run = ovp.run(problem, ovp.optimizer("gradient-flow"), [seed], time=1e15).runs[0]
+    whole, _ = problem.recenter(problem.start([seed]))
+    x = np.asarray(run.state["first_x"])
+    held, _ = whole.hold(x, np.asarray(run.state["first_held"]))
+    rng, unit = np.random.default_rng(0), EPSILON * np.linalg.norm(held.grad(x[None]))
+    near = [x + unit * rng.standard_normal(x.shape) for _ in range(50)]
+    assert min(find_exit(held.recentered._rest, y)[0] for y in near) < 0.0
+    assert min(held.margin(y) for y in near) > 0.0
+    assert held.margin(x) < 2 * 16 * unit  # and by no more
 
 
 def test_what_is_held_is_remembered_and_observed():

@@ -28,6 +28,7 @@ NEAR = 1e-5  # ‖v‖: a student is looked at below it
 IMPULSE = 1e-12  # ‖v‖²: of ρ²/φ, which is what others miss of a student that arrives early
 ARRIVED = 1e-9  # ‖v‖: it has arrived, whatever φ is
 LEAVING = 1e-8  # ‖v‖: the length with which a student leaves
+ROUNDED = 16.0 * 2.0**-52  # ‖∇L‖: what rounding in a flow may do to φ, which falls like t⁻³ while ‖∇L‖ falls like t⁻²
 
 
 class Held:
@@ -82,8 +83,8 @@ class Held:
         return Held(self._whole, further._rest, absent), y
 
     def margin(self, x: Array) -> float:
-        """The least φ, positive as long as the students are held; x (m, d)."""
-        return find_exit(self._rest, x)[0]
+        """The least φ, and what rounding may have taken from it: positive while the students are held; x (m, d)."""
+        return find_exit(self._rest, x)[0] + ROUNDED * float(np.linalg.norm(self._rest.grad(x[None])))
 
     def release(self, x: Array) -> tuple[Neuron, Array]:
         """The problem of all students, and its state with those that were zero on their way out; x (m, d)."""
