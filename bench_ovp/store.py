@@ -151,6 +151,15 @@ class Store:
         """A fact that was noted, or None."""
         return self._notes.get(name)
 
+    @property
+    def holds_runs(self) -> bool:
+        """Whether any run is stored, of whatever cell."""
+        return bool(self._runs)
+
+    def knows(self, cell: Cell) -> bool:
+        """Whether a run of the cell is stored, at whatever length."""
+        return any(place is not None for _, place in self._list_places(cell))
+
     def finished(self, cell: Cell) -> set[int]:
         """Which of the cell's seeds need not run: stored, sound, and not timed out under a lower limit."""
         return {

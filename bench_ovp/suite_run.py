@@ -203,10 +203,17 @@ def redraw(folder: Path, report: bool = True) -> Finished:
     """Tables and report again, from what is stored; runs nothing.
 
     Errors:
-        InputError: the folder holds no results.
+        InputError: the folder holds no results, or those of other code only: what was drawn of them stays.
     """
     with _open_results(folder) as store:
         suite, entries, tuned, registry = _recall_suite(folder, store)
+        cells = [*list_trials(entries), *settle(entries, tuned)]
+        if store.holds_runs and not any(map(store.knows, cells)):
+            raise InputError(
+                f"the runs in {folder} are of other code or parameters than its cells have now; tables and report stay "
+                f"as they are. `bench-ovp suite {folder / 'suite.yaml'}` runs the cells anew, and "
+                f"`bench-ovp explain-cache {folder} '*'` says what changed"
+            )
         return write_results(folder, suite, entries, tuned, store, registry, {}, None, report)
 
 

@@ -312,6 +312,23 @@ def test_the_report_of_a_half_finished_suite_is_marked_partial(invoke, tiny, tin
         assert len(list(store.list_runs())) == 6  # it ran nothing
 
 
+def test_a_report_is_not_drawn_over_by_one_of_nothing(invoke, tiny, tiny_results):
+    """Runs of an earlier version are of no cell any more, as are those of other parameters."""
+    home = tiny.parent / "results" / "tiny"
+    shutil.copytree(tiny_results, home)
+    assert invoke("report", home).exit_code == 0
+    before = {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()}
+    suite = home / "suite.yaml"
+    suite.write_text(suite.read_text().replace("lr: 0.1", "lr: 0.01").replace("- heavy-ball", "- nesterov"))
+    told = invoke("report", home)
+    assert told.exit_code == 2
+    assert told.stderr.startswith(f"bench-ovp: the runs in {home} are of other code or parameters than its cells")
+    assert f"`bench-ovp suite {suite}` runs the cells anew" in told.stderr
+    after = {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()}
+    assert {name for name in before if before[name] != after[name]} == {"suite.yaml"}
+    assert invoke("explain-cache", home, "*").stdout.count("2 of 2 runs would be computed") == 4
+
+
 def test_a_damaged_run_is_named_and_computed_again(invoke, tiny, tiny_results):
     home = tiny.parent / "results" / "tiny"
     shutil.copytree(tiny_results, home)
