@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 
 FIGURES = (".png", ".svg", ".pdf")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
-SELDOM = (
-    200_000,
-    10,
-    20,
-)  # what libraries make lives on: looking through it as often as ever costs a tenth of a report
+# How often garbage is looked for: what libraries make lives on, and to look as often as ever costs a tenth of a report.
+SELDOM = (200_000, 10, 20)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 EPILOG = """\b

@@ -40,7 +40,8 @@ def merge_results(target: Path, others: Sequence[Path], report: bool = True) -> 
         others: folders of results of the same suite.
         report: whether to draw figures and page.
     Errors:
-        InputError: a folder holds no results, or those of another suite, or is in use.
+        InputError: a folder holds no results, or those of another suite, or is in use; or the runs, which are kept,
+            are all of other code.
     """
     for folder in others:
         _check(folder)
@@ -71,7 +72,12 @@ def merge_results(target: Path, others: Sequence[Path], report: bool = True) -> 
                         equal += 1
                     elif UNFINISHED not in (facts["status"], there[0]["status"]):
                         conflicts.append(f"{facts['label']}, seed {facts['seed']}: {folder} has other numbers")
-    return Merged(added, equal, tuple(conflicts), redraw(target, report))
+    try:
+        finished = redraw(target, report)
+    except InputError as error:
+        told = f"{added} runs added, {equal} there already, {len(conflicts)} with other numbers"
+        raise InputError(f"{told}; but {error}") from None
+    return Merged(added, equal, tuple(conflicts), finished)
 
 
 def _check(folder: Path) -> None:

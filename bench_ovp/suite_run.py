@@ -24,7 +24,7 @@ from .rows import list_ranks
 from .sheets import replacing
 from .store import FILE, Store
 from .suite import MOST_CELLS, Suite, matches, read_plugins, read_suite, say_shared
-from .tuning import Failed, Tuned, list_trials, settle, tune
+from .tuning import Failed, Tuned, list_cells, list_trials, settle, tune
 
 if TYPE_CHECKING:
     from .figure_names import Order
@@ -168,7 +168,7 @@ def verify_suite(
     check_name(executor)
     with _open_results(results / suite.name) as store:
         chosen = choose(entries, only)
-        cells = [*list_trials(chosen), *settle(chosen, recall_tuned(chosen, store))]
+        cells = list_cells(chosen, recall_tuned(chosen, store))
         return verify_stored(cells, store, registry, progress or Silent(), jobs, executor)
 
 
@@ -183,7 +183,7 @@ def explain_stored_cells(folder: Path, glob: str) -> list[str]:
     """
     with _open_results(folder) as store:
         _, entries, tuned, registry = _recall_suite(folder, store)
-        cells = [*list_trials(entries), *settle(entries, tuned)]
+        cells = list_cells(entries, tuned)
         found = list(explain_cache(cells, store, registry, glob))
     if not found:
         raise InputError(f"no cell is called {glob!r}; cells are called like {cells[0].label!r}")
@@ -207,7 +207,7 @@ def redraw(folder: Path, report: bool = True) -> Finished:
     """
     with _open_results(folder) as store:
         suite, entries, tuned, registry = _recall_suite(folder, store)
-        cells = [*list_trials(entries), *settle(entries, tuned)]
+        cells = list_cells(entries, tuned)
         if store.holds_runs and not any(map(store.knows, cells)):
             raise InputError(
                 f"the runs in {folder} are of other code or parameters than its cells have now; tables and report stay "

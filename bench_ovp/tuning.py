@@ -105,6 +105,11 @@ def settle(entries: Iterable[Cell | Choice], tuned: Mapping[str, Tuned]) -> list
     return cells
 
 
+def list_cells(entries: Sequence[Cell | Choice], tuned: Mapping[str, Tuned]) -> list[Cell]:
+    """All that a suite runs, as far as it is known: the trials, and the cells themselves."""
+    return [*list_trials(entries), *settle(entries, tuned)]
+
+
 def list_unsettled(entries: Iterable[Cell | Choice], tuned: Mapping[str, Tuned]) -> list[str]:
     """Labels of cells that are not tuned yet."""
     return [entry.label for entry in entries if isinstance(entry, Choice) and entry.label not in tuned]

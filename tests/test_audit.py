@@ -11,7 +11,7 @@ from conftest import TINY, drop_runs
 from test_cli import frame, refused
 
 from bench_ovp.journal import Journal, write_journal
-from bench_ovp.store import FILE, PREFIX, RUN, _read_facts
+from bench_ovp.store import FILE, PREFIX, RUN, Store, _read_facts
 
 LABEL = "teacher-neuron[n=2,d=5] x heavy-ball"
 
@@ -79,6 +79,20 @@ def test_a_conflict_is_named_and_nothing_is_overwritten(invoke, home):
     assert told.exit_code == 1
     assert f"conflict: {LABEL}, seed 0: results/other has other numbers" in told.stderr
     pd.testing.assert_frame_equal(frame(home), before, check_exact=True)
+
+
+def test_runs_of_other_parameters_are_joined_and_kept_apart_from_the_tables(invoke, home):
+    other = home.parent / "other"
+    shutil.copytree(home, other)
+    for folder in (home, other):
+        (folder / "suite.yaml").write_text(TINY.replace("lr: 0.1", "lr: 0.01").replace("- heavy-ball", "- nesterov"))
+    drop_runs(home, lambda facts: facts["seed"] == 1)
+    before = frame(home)
+    told = invoke("merge", "results/tiny", "results/other")
+    refused(told, "4 runs added, 4 there already, 0 with other numbers; but the runs in results/tiny are of other code")
+    pd.testing.assert_frame_equal(frame(home), before, check_exact=True)
+    with Store(home, writable=False) as store:
+        assert len(list(store.list_runs())) == 8
 
 
 def test_what_cannot_be_joined_is_refused(invoke, home):

@@ -100,7 +100,7 @@ def measure(teacher, offset, n, d, room, unit, norm, front, across):
         h = load(room, at)
         behind = h < 0.0
         length = root(fma(h, h, zz))
-        beside = magnitude(load(room, at + WIDTH)) if d == 2 else root(zz)
+        beside = magnitude(load(room, at + WIDTH)) if d == 2 else root(zz)  # ‖z‖; a root is as long as ten products
         reach = length + magnitude(h)
         once = 1.0 / (length * reach)  # one division serves twice
         inverse = once * reach
@@ -278,6 +278,28 @@ def finish(constants, w, n, d, stride, first, room, unit, front, across, total, 
 
 
 @njit(**INLINED)
+def pad(batch, index, filled, size, room, at):
+    """Copy `filled` numbers from `index` on into a register, the last of them into the lanes that are left over."""
+    last = spread(get(batch, index + filled - 1))
+    if index + WIDTH <= size:
+        store(room, at, where(lanes_before(filled), load(batch, index), last))
+    else:
+        store(room, at, last)
+        for q in range(filled):
+            put(room, at + q, get(batch, index + q))
+
+
+@njit(**INLINED)
+def crop(target, index, filled, size, lanes):
+    """Put the first `filled` lanes from `index` on; what comes after them may be overwritten, but nothing at `size`."""
+    if index + WIDTH <= size:
+        store(target, index, lanes)
+    else:
+        for q in range(filled):
+            put(target, index + q, pick(lanes, q))
+
+
+@njit(**INLINED)
 def evaluate_shape(constants, w, n, d, losses, grads, want_loss, want_grad):
     """As `evaluate`, for students whose shape is told apart, which the compiler may then know."""
     runs = w.shape[0]
@@ -332,28 +354,6 @@ def evaluate_shape(constants, w, n, d, losses, grads, want_loss, want_grad):
                 for m in range(n * d):
                     crop(grads, m * runs + first, filled, size, load(room, rest_grad + m * WIDTH))
     numbers[0] = constants[0]  # used here, so that numba does not free it before its address is done with
-
-
-@njit(**INLINED)
-def pad(batch, index, filled, size, room, at):
-    """Copy `filled` numbers from `index` on into a register, the last of them into the lanes that are left over."""
-    last = spread(get(batch, index + filled - 1))
-    if index + WIDTH <= size:
-        store(room, at, where(lanes_before(filled), load(batch, index), last))
-    else:
-        store(room, at, last)
-        for q in range(filled):
-            put(room, at + q, get(batch, index + q))
-
-
-@njit(**INLINED)
-def crop(target, index, filled, size, lanes):
-    """Put the first `filled` lanes from `index` on; what comes after them may be overwritten, but nothing at `size`."""
-    if index + WIDTH <= size:
-        store(target, index, lanes)
-    else:
-        for q in range(filled):
-            put(target, index + q, pick(lanes, q))
 
 
 @njit(**INLINED)

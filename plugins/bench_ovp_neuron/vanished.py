@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .exits import exit_slope, search
+from .problems import EPSILON
 
 if TYPE_CHECKING:
     from .problems import Array, Neuron
@@ -28,7 +29,7 @@ NEAR = 1e-5  # ‖v‖: a student is looked at below it
 IMPULSE = 1e-12  # ‖v‖²: of ρ²/φ, which is what others miss of a student that arrives early
 ARRIVED = 1e-9  # ‖v‖: it has arrived, whatever φ is
 LEAVING = 1e-8  # ‖v‖: the length with which a student leaves
-ROUNDED = 16.0 * 2.0**-52  # ‖∇L‖: what rounding in a flow may do to φ, which falls like t⁻³ while ‖∇L‖ falls like t⁻²
+ROUNDED = 16.0 * EPSILON  # ‖∇L‖: what rounding in a flow may do to φ, which falls like t⁻³ while ‖∇L‖ falls like t⁻²
 
 
 class Held:

@@ -246,6 +246,7 @@ def _spread(context: Any, builder: Any, value: Any, kind: types.Type) -> Any:
 
 
 def _repeat(builder: Any, value: Any) -> Any:
+    """A number of whatever type in every lane."""
     nothing = ir.Constant(ir.VectorType(value.type, WIDTH), ir.Undefined)
     single = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
     first = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
