@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FIGURES = (".png", ".svg", ".pdf")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 # How often garbage is looked for: what libraries make lives on, and to look as often as ever costs a tenth of a report.
-SELDOM = (200_000, 10, 20)
+SELDOM = (1_000_000, 10, 20)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 EPILOG = """\b

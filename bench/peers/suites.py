@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from .task import Missing
 FOLDER = Path(__file__).resolve().parent
 SUITE = FOLDER / "suite.yaml"
 BENCHMARK = FOLDER / "benchopt_neuron"
+# All keep their compiled Python, whatever this shell says.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 COLD_NUMPY, WARM_NUMPY = "benchopt, NumPy, cold", "benchopt, NumPy, second run"
 COLD_NUMBA, WARM_NUMBA = "benchopt, numba, cold", "benchopt, numba, second run"
 BARE, BARE_AGAIN = "bench-ovp, no report", "bench-ovp, no report, second run"
@@ -58,7 +61,7 @@ class Process(NamedTuple):
         """How long it takes; RuntimeError, with what it said last, if it fails."""
         self.forget()
         began = time.perf_counter()
-        done = subprocess.run(self.command, cwd=self.folder, capture_output=True, text=True)
+        done = subprocess.run(self.command, cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True)
         spent = time.perf_counter() - began
         if done.returncode:
             raise RuntimeError(

@@ -101,8 +101,7 @@ def chart_parts(
 def render(figure: Figure, kind: str, dpi: float = SCREEN) -> bytes:
     """A figure as SVG, PNG or PDF, without a date: equal figures, equal bytes."""
     if engine := figure.get_layout_engine():
-        engine.execute(figure)
-        figure.set_layout_engine(None)  # or every `savefig` would draw once more, to lay out anew
+        engine.execute(figure)  # or `savefig` would draw once more for it
     buffer = io.BytesIO()
     if kind == "png":
         fast = {"compress_level": 1}  # of lines on white: as small as by the default, in two thirds of the time
@@ -111,9 +110,10 @@ def render(figure: Figure, kind: str, dpi: float = SCREEN) -> bytes:
     if kind == "pdf":
         figure.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
         return buffer.getvalue()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = io.StringIO()  # of its many small pieces, each would be encoded by itself
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     # Coordinates to 0.01 point halve the size.
-    return re.sub(r'(?<= d=")[^"]+', shorten_path, buffer.getvalue().decode()).encode()
+    return re.sub(r'(?<= d=")[^"]+', shorten_path, text.getvalue()).encode()
 
 
 def compact(svg: bytes) -> bytes:

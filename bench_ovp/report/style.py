@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from .labels import raise_digits, split_power
 from .late import waiting
+from .margins import Margins
 
 with waiting("scipy.stats", "scipy.cluster"):  # which no figure here needs, and which take longer than all else
     import seaborn as sns
@@ -127,7 +128,7 @@ def make_panels(
     columns = min(count, max(1 + (dense and count > 3), int(columns * width / DOUBLE + 0.45)))
     rows = -(-count // columns)
     columns = -(-count // rows)
-    figure = Figure(figsize=(width, rows * height), layout="constrained")
+    figure = Figure(figsize=(width, rows * height), layout=Margins())
     axes = figure.subplots(rows, columns, squeeze=False, **options).ravel()
     for spare in axes[count:]:
         spare.remove()
@@ -186,7 +187,7 @@ def place_legend(figure: Figure, handles: Sequence[Artist]) -> None:
     rows = -(-len(handles) // columns)
     columns = -(-len(handles) // rows)
     figure.set_figheight(figure.get_figheight() + 0.15 * rows + 0.08)
-    figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
+    figure.legend(handles=list(handles), loc="lower center", ncols=columns)
 
 
 class Powers(LogLocator):
@@ -209,8 +210,9 @@ class Powers(LogLocator):
             first = math.ceil(exponents[0] / stride) * stride
             return np.array([10.0**exponent for exponent in range(first, math.floor(exponents[1]) + 1, stride)])
         ticks = np.asarray(super().tick_values(vmin, vmax))
-        if low <= 0 or np.count_nonzero((ticks >= low) & (ticks <= high)) >= 2:
-            return ticks
+        seen = ticks[(ticks >= low) & (ticks <= high)]  # the others would be made, and not drawn
+        if low <= 0 or len(seen) >= 2:
+            return seen
         ticks = np.asarray(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9).tick_values(vmin, vmax))
         seen = ticks[(ticks >= low) & (ticks <= high)]
         return seen[:: -(-len(seen) // self._few)] if len(seen) else ticks

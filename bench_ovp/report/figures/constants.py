@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from ..chart import Chart, Kind, name_part, split_evenly
 from ..labels import clip, shorten
@@ -113,7 +113,7 @@ def draw_constants(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(choose_ticks(sorted(set(panel["at"])))))
         axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
         set_powers(axes, "y", most=6, plain=True)
         axes.set_ylim(panel["low"].min() / 1.6, panel["high"].max() * 1.6)
         set_title(axes, clip(short[str(family)]))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ...friedman import compare_ranks, critical_difference, group_ranks, rank_blocks
 from ..chart import Chart, Kind
+from ..margins import Margins
 from ..standings import CLOCKS
 from ..style import CHARACTER, INK, QUIET, wrap_name
 from ..tables import Tables, list_rows
@@ -127,7 +128,7 @@ def draw_differences(tables: Tables, data: pd.DataFrame, width: float) -> Figure
     wholes = [data[data["clock"] == clock] for clock in clocks]
     parts = [whole.head(MOST) for whole in wholes]
     heights = [measure_height(part, lay_names(tables, part, width)[1]) for part in parts]
-    figure = Figure(figsize=(width, sum(heights) + 0.3 * len(parts)), layout="constrained")
+    figure = Figure(figsize=(width, sum(heights) + 0.3 * len(parts)), layout=Margins())
     panels = figure.subplots(len(parts), 1, squeeze=False, height_ratios=heights).ravel()
     for axes, clock, part, whole in zip(panels, clocks, parts, wholes, strict=True):
         draw_diagram(axes, tables, part, len(whole), width)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..chart import Chart, Kind, chart_parts
+from ..margins import Margins
 from ..style import QUIET, WITH_POWERS, is_narrow, place_legend, set_powers, wrap_name, write_power
 from ..tables import TARGET, Tables
 
@@ -48,7 +49,7 @@ def draw_evaluations(tables: Tables, data: pd.DataFrame, width: float) -> Figure
     row = max(lane * len(optimizers) + 0.08, *(0.12 * (1 + name.count("\n")) for name in names))
     panel = row * len(problems)
     rows = len(targets) if narrow else 1
-    figure = Figure(figsize=(width, rows * (panel + 0.35) + 0.2), layout="constrained")
+    figure = Figure(figsize=(width, rows * (panel + 0.35) + 0.2), layout=Margins())
     panels = figure.subplots(rows, len(targets) // rows, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, target in zip(panels, targets, strict=True):
         axes.spines[["top", "right", "left"]].set_visible(False)

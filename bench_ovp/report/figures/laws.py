@@ -8,10 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
 from ..chart import Chart, Kind, name_part
 from ..labels import clip, count_decimals, write_number
+from ..margins import Margins
 from ..style import INK, QUIET, WITH_POWERS, Powers, measure_panel, measure_row, place_legend, wrap_name
 from ..tables import Tables, list_rows
 
@@ -54,7 +55,7 @@ def draw_forest(axes: Axes, tables: Tables, rows: pd.DataFrame, law: str, lines:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(Powers(5))
         axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     axes.set_xlim(low, high)
@@ -112,7 +113,7 @@ def draw_laws(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     counts = [part["problem"].map(rows).sum() + part["optimizer"].nunique() for part in parts]
     heights = [LINE * count + 0.1 for count in counts]
     height = (sum(heights) + 0.6 * len(kinds)) if stacked else max(heights) + 0.6
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=Margins())
     if stacked:
         panels = figure.subplots(len(kinds), 1, squeeze=False, height_ratios=heights).ravel()
     else:

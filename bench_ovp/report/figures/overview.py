@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from ..chart import Chart, Kind
 from ..labels import count_decimals, write_law, write_number
+from ..margins import Margins
 from ..style import INK, LAWS, brightness, draw_formula, place_legend, wrap_name
 from ..tables import Tables, list_rows
 
@@ -49,7 +50,7 @@ def draw_overview(tables: Tables, width: float) -> Figure:
     head = max(0.05 * max(map(len, name.split("\n"))) if upright else 0.12 * (1 + name.count("\n")) for name in columns)
     figure = Figure(
         figsize=(width, max(0.33, *(0.12 * (1 + name.count("\n")) for name in names)) * len(problems) + head + 0.2),
-        layout="constrained",
+        layout=Margins(),
     )
     axes = figure.subplots()
     seen = set()

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ..chart import Chart, Kind
+from ..margins import Margins
 from ..standings import CLOCKS, average_ranks, bound_ranks
 from ..style import INK, QUIET, is_left, is_narrow, measure_row, place_legend, wrap_name
 from ..tables import Tables, list_rows
@@ -64,7 +65,7 @@ def draw_ranking(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
     names = [wrap_name(tables.optimizers[label].name, 0.36 * width) for label in order]
     height = LINE * sum(measure_row(name) for name in names)
     rows = len(clocks) if is_narrow(width) else 1
-    figure = Figure(figsize=(width, rows * (height + 0.62)), layout="constrained")
+    figure = Figure(figsize=(width, rows * (height + 0.62)), layout=Margins())
     panels = figure.subplots(rows, len(clocks) // rows, squeeze=False).ravel()
     problems = bounds["problem"].nunique()
     for axes, clock in zip(panels, clocks, strict=True):

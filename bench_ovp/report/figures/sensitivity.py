@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..chart import Chart, Kind, chart_parts
 from ..looks import Look, assign_looks
@@ -79,7 +79,7 @@ def draw_sensitivity(tables: Tables, data: pd.DataFrame, width: float) -> Figure
     for axes in panels:
         axes.xaxis.set_major_locator(FixedLocator(choose_ticks(values, 3)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
         if is_left(axes):
             axes.set_ylabel("loss L at the end")
         if is_lowest(axes):
