@@ -410,10 +410,14 @@ def find_overflow(figure):
 
 
 def find_collisions(figure):
-    """Numbers of an axis that touch."""
+    """Numbers of an axis that touch, and names of axes under a legend."""
     FigureCanvasAgg(figure).draw()
     told = []
     for axes in (axes for axes in figure.axes if axes.axison):
+        if legend := axes.get_legend():
+            labels = [axis.label for axis in (axes.xaxis, axes.yaxis) if axis.label.get_text()]
+            box = legend.get_window_extent()
+            told += [label.get_text() for label in labels if label.get_window_extent().overlaps(box)]
         for axis, start, end in ((axes.xaxis, "x0", "x1"), (axes.yaxis, "y0", "y1")):
             low, high = sorted(axis.get_view_interval())
             ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+from matplotlib.transforms import ScaledTranslation
 
 from ..chart import Chart, Kind, name_part, split_evenly
 from ..labels import clip, shorten
@@ -19,6 +20,7 @@ from .convergence import GUIDE
 from .slopes import spread
 
 MOST, MOST_LEGEND = 6, 6  # panels of one figure; lines whose trends are written
+BELOW = 0.4  # inches from a panel down to its legend
 COLUMNS = (
     *("parameter", "family", "law", "optimizer", "problem", "at", "value", "low", "high", "p", "source"),
     *("theory_value", "trend", "trend_error"),
@@ -120,7 +122,9 @@ def draw_constants(tables: Tables, data: pd.DataFrame, width: float) -> Figure:
         axes.set_xlabel(str(parameter))
         axes.set_ylabel("constant C of C·t⁻ᵖ" if law == "power" else "rate c of e⁻ᶜᵗ", **WITH_POWERS)
         if own:
-            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.0, -0.24), borderaxespad=0.0)
+            below = axes.transAxes + ScaledTranslation(0.0, -BELOW, figure.dpi_scale_trans)
+            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.0, 0.0), bbox_transform=below,
+                        borderaxespad=0.0)  # fmt: skip
     if not own:
         drawn = set(data["optimizer"])
         shown = [look.handle() for label, look in tables.optimizers.items() if label in drawn]
