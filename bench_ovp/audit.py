@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .crew import Crew
 from .engine import Progress, run_missing
 from .keys import Definition, define_optimizer, define_problem, describe_host
 from .plan import Cell
@@ -40,13 +40,12 @@ def verify_stored(
     store: Store,
     registry: Registry,
     progress: Progress,
-    jobs: int | None = None,
-    executor: str | Executor = "process",
+    crew: Crew,
 ) -> Verified:
     """Run a sample of the stored runs again, from their starts, and compare them bit for bit.
 
     Args:
-        cells, registry, progress, jobs, executor: as for `run_missing`.
+        cells, registry, progress, crew: as for `run_missing`.
         store: of the results; nothing is written to it.
     """
     stored = {(cell.label, seed): cell for cell in cells for seed in sorted(store.finished(cell))}
@@ -56,7 +55,7 @@ def verify_stored(
     sample = [stored[names[i]].with_seeds([names[i][1]]) for i in picked]
     different = []
     with tempfile.TemporaryDirectory(prefix="bench-ovp-") as folder, Store(Path(folder)) as again:
-        broken = run_missing(sample, again, registry, progress, jobs, executor)
+        broken = run_missing(sample, again, registry, progress, crew)
         for cell in sample:
             [seed] = cell.seeds
             one = store.load(cell, timed_out=True).get(seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -11,14 +10,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
+from .crew import Crew
 from .errors import InputError
-from .executors import Pool, open_pool
+from .executors import Pool
 from .guard import list_begun, read_deaths
 from .keys import Definition, define_optimizer, define_problem, describe_host, digest_definition
 from .optimizers import Optimizer
 from .plan import Cell, go_on, list_tasks, passes, revive_all, weight
 from .problems import Problem
-from .processes import count_jobs
 from .registry import Registry
 from .store import Outcome, Store
 from .trace import UNFINISHED
@@ -56,8 +55,7 @@ def run_missing(
     store: Store,
     registry: Registry,
     progress: Progress,
-    jobs: int | None = None,
-    executor: str | Executor = "process",
+    crew: Crew,
 ) -> Broken:
     """Run what `store` lacks and store it; return the failed runs, which are not stored.
 
@@ -66,7 +64,7 @@ def run_missing(
         store: of its results.
         registry: of the plug-ins.
         progress: is told what happens.
-        jobs, executor: see `executors`.
+        crew: does the work.
     """
     for line in store.damaged:
         progress.noted(line)
@@ -76,8 +74,7 @@ def run_missing(
         work.add(cell, *pair)
     progress.begin(len(cells), len(cells) - work.unfinished, work.weight)
     if work.queue:
-        workers = min(count_jobs(jobs), len(work.queue))
-        work.run(workers, executor)
+        work.run(crew)
     store.commit()
     return work.broken
 
@@ -125,15 +122,15 @@ class Work:
         for task in list_tasks(cell, self._registry, going):
             self._put(task)
 
-    def run(self, workers: int, executor: str | Executor) -> None:
+    def run(self, crew: Crew) -> None:
         """Do all tasks, those of cells with the longest first: none is left alone at the end, no cell kept waiting."""
-        self._workers = workers
+        self._workers = crew.count(len(self.queue))
         longest: dict[str, float] = {}
         for task in self.queue:
             longest[task.label] = max(longest.get(task.label, 0.0), self._costs[id(task)])
         self.queue = deque(sorted(self.queue, key=lambda task: -longest[task.label]))
         # Closed by name: after Ctrl-C, an open stream would keep its workers for as long as the traceback lives.
-        with closing(_stream(self.queue, workers, executor, self._registry, self._progress)) as stream:
+        with closing(_stream(self.queue, self._workers, crew, self._registry, self._progress)) as stream:
             for result in stream:
                 if result is None:
                     self._store.commit()
@@ -203,64 +200,64 @@ Result = tuple[Cell, list[Outcome]]
 
 
 def _stream(
-    queue: deque[Cell], jobs: int, name: str | Executor, registry: Registry, progress: Progress
+    queue: deque[Cell], workers: int, crew: Crew, registry: Registry, progress: Progress
 ) -> Generator[Result | None]:
     """Outcomes of tasks as they end, and None where a moment passed without one; `queue` may grow meanwhile.
 
-    A crash of a worker breaks a pool of processes, and it is opened anew. A worker that left last words is known to
+    A crash of a worker breaks a pool of processes, and others come. A worker that left last words is known to
     have died of its task. Where none did, every task that was under way is tried again alone, so that the one that
     kills its worker time and again is the one that fails.
     """
     suspects: deque[Cell] = deque()
     deaths: Counter[int] = Counter()  # by task, alone and without a word
     while queue or suspects:
-        with tempfile.TemporaryDirectory(prefix="bench-ovp-") as folder:
-            pool = open_pool(name, jobs, Path(folder))
-            running: dict[Future[list[Outcome]], Cell] = {}
-            alone = bool(suspects)
-            try:
-                while queue or suspects or running:
-                    ahead = 1 if alone else pool.workers * TASKS_AHEAD
-                    crashed = not _fill(pool, running, suspects or queue, ahead, progress)
-                    ended, _ = wait(running, MOMENT, return_when=FIRST_COMPLETED)
-                    if not (ended or crashed):
-                        yield None
-                    victims = []
-                    for future in ended:
-                        task = running.pop(future)
-                        error = future.exception()
-                        if error is None:
-                            yield task, future.result()
-                        elif isinstance(error, BrokenProcessPool):
-                            crashed = True
-                            victims.append(task)
-                        elif pool.keeps and type(error).__name__ in LOST and deaths[id(task)] + 1 < ATTEMPTS:
-                            deaths[id(task)] += 1
-                            queue.appendleft(task)
-                        else:  # what `do` cannot catch: an outcome that cannot be sent
-                            yield task, fail(task, describe_failure(error, task, registry))
-                    if crashed and isinstance(name, Executor):
-                        raise InputError("the executor that was given broke down; finished runs are kept")
-                    if crashed:
-                        victims += running.values()
-                        dead = list(_find_dead(victims, Path(folder), registry))
-                        if not dead and alone and len(victims) == 1:
-                            [victim] = victims
-                            deaths[id(victim)] += name_task(victim) in list_begun(Path(folder))
-                            if deaths[id(victim)] >= ATTEMPTS:
-                                dead = [(victim, fail(victim, f"{KILLED}, {blame(victim, registry)}"))]
-                        yield from dead
-                        spared = [task for task in victims if all(task is not culprit for culprit, _ in dead)]
-                        if dead:
-                            queue.extendleft(spared)
-                        elif spared:
-                            suspects += spared
-                            progress.noted("a worker process died; the tasks under way are tried again, one at a time")
-                        break
-                    if alone and not suspects and not running:
-                        break  # the suspects are through: full width again
-            finally:
-                pool.close(now=bool(running))
+        pool, folder = crew.come(workers)
+        running: dict[Future[list[Outcome]], Cell] = {}
+        alone, crashed = bool(suspects), False
+        try:
+            while queue or suspects or running:
+                ahead = 1 if alone else pool.workers * TASKS_AHEAD
+                crashed = not _fill(pool, running, suspects or queue, ahead, progress)
+                ended, _ = wait(running, MOMENT, return_when=FIRST_COMPLETED)
+                if not (ended or crashed):
+                    yield None
+                victims = []
+                for future in ended:
+                    task = running.pop(future)
+                    error = future.exception()
+                    if error is None:
+                        yield task, future.result()
+                    elif isinstance(error, BrokenProcessPool):
+                        crashed = True
+                        victims.append(task)
+                    elif pool.keeps and type(error).__name__ in LOST and deaths[id(task)] + 1 < ATTEMPTS:
+                        deaths[id(task)] += 1
+                        queue.appendleft(task)
+                    else:  # what `do` cannot catch: an outcome that cannot be sent
+                        yield task, fail(task, describe_failure(error, task, registry))
+                if crashed and isinstance(crew.executor, Executor):
+                    raise InputError("the executor that was given broke down; finished runs are kept")
+                if crashed:
+                    victims += running.values()
+                    dead = list(_find_dead(victims, folder, registry))
+                    if not dead and alone and len(victims) == 1:
+                        [victim] = victims
+                        deaths[id(victim)] += name_task(victim) in list_begun(folder)
+                        if deaths[id(victim)] >= ATTEMPTS:
+                            dead = [(victim, fail(victim, f"{KILLED}, {blame(victim, registry)}"))]
+                    yield from dead
+                    spared = [task for task in victims if all(task is not culprit for culprit, _ in dead)]
+                    if dead:
+                        queue.extendleft(spared)
+                    elif spared:
+                        suspects += spared
+                        progress.noted("a worker process died; the tasks under way are tried again, one at a time")
+                    break
+                if alone and not suspects and not running:
+                    break  # the suspects are through: full width again
+        finally:
+            if running or crashed:
+                crew.leave(now=bool(running))
 
 
 LOST = {"KilledWorker", "CancelledError", "FutureCancelledError"}  # how dask says that a task's workers died

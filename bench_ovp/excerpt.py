@@ -5,7 +5,7 @@ A hundred thousand traces are gigabytes, and no page shows them one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .claims.verdicts import Claims, Drawing
 from .contest import Contest
 from .rates import Rate
-from .reasons import Reasons, give_reasons
+from .reasons import Reasons, begin_reasons
 from .rows import Row, count_records, list_comparisons
 from .trace import Trace
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .processes import WorkerPool
+    from .rates.grounds import Explanation
     from .report.tables import Tables
 
 MOST_RECORDS = 500_000  # of the traces that are kept: some 300 MB as a table
@@ -28,6 +29,7 @@ MOST_COMPARISONS = 200_000  # of pairs of optimizers, some 100 MB; without them 
 MOST_REASONS = 100  # pairs that are explained, at 30 ms each; `bench-ovp explain` has any
 
 Entry = tuple[Trace, list[Rate]]
+Call = Callable[[], "Explanation | None"]
 
 
 class Excerpt:
@@ -37,18 +39,18 @@ class Excerpt:
     half as many. Bands are of all seeds.
 
     Args:
-        explain: whether reasons are wanted.
+        ask: is given calls that explain, and gives what returns their results; None, if no reasons are wanted.
     """
 
-    def __init__(self, explain: bool = True) -> None:
-        self._explain = explain
+    def __init__(self, ask: Callable[[Call], Call] | None = lambda call: call) -> None:
+        self._ask = ask
         self._comparisons: list[Row] | None = []  # None where there are too many
         self._traces: list[Trace] = []
         self._records = 0
         self._seeds: int | None = None  # of each pair that are kept; None for all
         self._bands: list[pd.DataFrame] = []
         self._runs: list[pd.DataFrame] = []
-        self._reasons: list[Reasons] = []
+        self._reasons: list[tuple[Reasons, Call]] = []
 
     def add(
         self,
@@ -77,10 +79,15 @@ class Excerpt:
         for trace, rates in entries:
             labels = {"problem": trace.problem.label, "optimizer": trace.optimizer.label}
             self._bands.append(average_trace(trace).assign(**labels))
-            if self._explain and len(self._reasons) < MOST_REASONS:
+            if self._ask and len(self._reasons) < MOST_REASONS:
                 missing = wanted[" x ".join(labels.values())] - len(trace.runs)
-                self._reasons.append(_slim(give_reasons(trace, rates, rows[trace.optimizer.label], missing=missing)))
+                reasons, explain = begin_reasons(trace, rates, rows[trace.optimizer.label], missing=missing)
+                self._reasons.append((_slim(reasons), self._ask(explain)))
             self._keep(trace)
+
+    def explain(self) -> list[Reasons]:
+        """Why each pair has its law, of as many as are explained."""
+        return [replace(reasons, explanation=explain()) for reasons, explain in self._reasons]
 
     def draw(
         self,
@@ -88,12 +95,13 @@ class Excerpt:
         ranking: Sequence[Row],
         provenance: dict[str, Any],
         claims: Claims,
+        reasons: Sequence[Reasons] = (),
         companion: WorkerPool | None = None,
     ) -> Path:
         """Draw figures and page; returns the path of the page. See `draw_report`."""
         from .report import draw_report
 
-        frames, reasons = self._frame(ranking), self._reasons
+        frames = self._frame(ranking)
         return draw_report(folder, **frames, provenance=provenance, reasons=reasons, claims=claims, companion=companion)
 
     def gather(self, ranking: Sequence[Row], provenance: dict[str, Any], drawings: Sequence[Drawing]) -> Tables:

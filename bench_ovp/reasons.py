@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .optimizers import Optimizer
+from .problems import Array
 from .rates import Rate
 from .suite import matches
-from .trace import Run, Trace
+from .trace import Trace
 
 if TYPE_CHECKING:
     from .plan import Cell
-    from .rates.explanation import Explanation
+    from .rates.grounds import Explanation
 
 NAMED = 6  # labels that a message lists
 
@@ -52,7 +53,15 @@ class Reasons:
 def give_reasons(
     trace: Trace, rates: Sequence[Rate], standing: Mapping[str, Any], seed: int | None = None, missing: int = 0
 ) -> Reasons:
-    """Explain a pair.
+    """Explain a pair; see `begin_reasons`."""
+    reasons, explain = begin_reasons(trace, rates, standing, seed, missing)
+    return replace(reasons, explanation=explain())
+
+
+def begin_reasons(
+    trace: Trace, rates: Sequence[Rate], standing: Mapping[str, Any], seed: int | None = None, missing: int = 0
+) -> tuple[Reasons, Callable[[], Explanation | None]]:
+    """What speaks for the law of a pair but the explanation, and the call that gives it, which any process can make.
 
     Args:
         trace, rates: its runs, at least one, and their laws.
@@ -70,9 +79,11 @@ def give_reasons(
         chosen = "it was asked for"
     else:
         raise InputError(f"--seed {seed}: no run of that seed is stored; there are {_some(map(str, sorted(laws)))}")
-    explanation = _explain(runs[seed], laws[seed], trace.optimizer)
+    run, rate = runs[seed], laws[seed]
     labels = trace.problem.label, trace.optimizer.label
-    return Reasons(*labels, standing, laws, seed, chosen, explanation, missing)
+    reasons = Reasons(*labels, standing, laws, seed, chosen, None, missing)
+    curve = run.rows.get("time"), run.rows.get("loss")
+    return reasons, partial(_explain, *curve, run.resolution, trace.optimizer.rtol, rate, run.status == "diverged")
 
 
 def choose_seed(rates: Mapping[int, Rate], law: str) -> tuple[int, str]:
@@ -125,13 +136,15 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(told[:NAMED]) + more
 
 
-def _explain(run: Run, rate: Rate, optimizer: Optimizer) -> Explanation | None:
+def _explain(
+    time: Array | None, loss: Array | None, floor: float, rtol: float, rate: Rate, diverged: bool
+) -> Explanation | None:
     from .rates.explanation import explain  # numba: only where a curve is fitted
 
-    if not run.rows:
+    if time is None or loss is None:
         return None
     known = rate if rate.evidence else None  # a law without evidence may be a plain fact of the run, not of its curve
-    found = explain(run.rows["time"], run.rows["loss"], floor=run.resolution, rtol=optimizer.rtol, known=known)
-    if run.status == "diverged":  # known from the run, whatever its last finite losses look like
+    found = explain(time, loss, floor=floor, rtol=rtol, known=known)
+    if diverged:  # known from the run, whatever its last finite losses look like
         return replace(found, rate=rate, weighing=None)
     return found

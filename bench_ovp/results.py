@@ -19,6 +19,7 @@ from .claims import Case
 from .claims.verdicts import COLUMNS as CLAIM_COLUMNS
 from .claims.verdicts import Claims, Hearing, Offered
 from .contest import Contest, Lists
+from .crew import Crew
 from .engine import COMPILING, Broken
 from .excerpt import Entry, Excerpt
 from .optimizers import Optimizer
@@ -96,6 +97,7 @@ def write_results(
     broken: Broken,
     started: str | None,
     report: bool,
+    crew: Crew | None = None,
 ) -> Finished:
     """Write the tables, provenance and, if wanted, the report of whatever is stored; a problem at a time.
 
@@ -108,12 +110,13 @@ def write_results(
         broken: runs that failed, which are not stored.
         started: when the suite began to run; None for a redrawing.
         report: whether to draw figures and page.
+        crew: workers that explain laws, if any are there; they leave when they have done so.
     """
     cells = settle(asked, tuned)
     pairs = list(revive_all(cells, registry))
     parameters = _list_types(pairs)
     measured = list(dict.fromkeys((*FIRST_COLUMNS, *store.list_columns(cells))))
-    excerpt = Excerpt()
+    excerpt = Excerpt(crew.ask) if crew else Excerpt()
     ranking: list[Row] = []
     engines: dict[str, str] = {}
     hearing = open_hearing(registry, draw=report)
@@ -155,6 +158,9 @@ def write_results(
                 entries.clear()
             verdicts = list(hearing.list_rows())
             claims.add(verdicts)
+        reasons = excerpt.explain()
+        if crew:
+            crew.leave()
         provenance = describe_run(suite, cells, registry, missing, engines) | _times(folder, started)
         _write_tuning(folder / "tuning.csv", suite, tuned)
         if suite.tuning:
@@ -163,7 +169,7 @@ def write_results(
         with replacing(folder / "provenance.json") as name:
             Path(name).write_text(json.dumps(provenance, indent=2))
         said = Claims(verdicts, hearing.drawings)
-        page = excerpt.draw(folder, ranking, provenance, said, companion) if report else None
+        page = excerpt.draw(folder, ranking, provenance, said, reasons, companion) if report else None
     faulty = tuple(plugin.title for plugin in registry.failed)
     damaged, warnings = tuple(dict.fromkeys(store.damaged)), tuple(list_warnings(tuned.values()))
     left_out = (tuple(missing), suite.absent, faulty)
@@ -173,7 +179,7 @@ def write_results(
 def gather_tables(cells: Sequence[Cell], registry: Registry, store: Store) -> Tables:
     """What is stored as the tables that figures are drawn from; writes nothing."""
     pairs = list(revive_all(cells, registry))
-    excerpt, hearing, ranking = Excerpt(explain=False), open_hearing(registry, draw=True), []
+    excerpt, hearing, ranking = Excerpt(ask=None), open_hearing(registry, draw=True), []
     entries: list[Entry] = []
 
     def visit(cell: Cell, trace: Trace, rates: list[Rate]) -> None:

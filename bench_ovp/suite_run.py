@@ -12,9 +12,9 @@ from .arena import collect
 from .audit import Verified, explain_cache, verify_stored
 from .candidates import Tunable
 from .contest import hold_contests
+from .crew import Crew
 from .engine import Broken, Progress, run_missing
 from .errors import InputError
-from .executors import check_name
 from .plan import Cell, Choice, list_entries
 from .progress import Silent, describe_stored
 from .reasons import Reasons, find_cell, give_reasons
@@ -115,7 +115,7 @@ def run_suite(
     registry = read_registry(path, plugins)
     suite, entries = plan_suite(path, registry, seeds)
     chosen = choose(entries, only)
-    check_name(executor)
+    crew = Crew(executor, jobs)
     folder = results / suite.name
     started = tell_time()
     progress = progress or Silent()
@@ -123,7 +123,7 @@ def run_suite(
     for line in notes:
         progress.noted(line)
     trials, wanted = list_trials(chosen), {entry.label for entry in chosen}
-    with Store(folder) as store:
+    with Store(folder) as store, crew:
         with replacing(folder / SUITE_FILE) as name:
             Path(name).write_bytes(suite.text.encode())
         store.note("folder", str(path.parent.resolve()))
@@ -134,13 +134,15 @@ def run_suite(
             notes.append(f"tuning: {len(trials)} cells of candidates")
             progress.noted(notes[-1])
             notes.append(describe_stored(len(trials), len(trials)))  # another time
-            failed = run_missing(trials, store, registry, progress, jobs, executor)
+            failed = run_missing(trials, store, registry, progress, crew)
             store.note(FAILED_TRIALS, sorted({*_recall_failed(store), *failed}))
         tuned = recall_tuned(entries, store)
         cells = settle(entries, tuned)
         running = [cell for cell in cells if cell.label in wanted]
-        broken = run_missing(running, store, registry, progress, jobs, executor)
-        finished = write_results(folder, suite, entries, tuned, store, registry, broken, started, report)
+        broken = run_missing(running, store, registry, progress, crew)
+        if not report:
+            crew.leave()  # nothing will be explained
+        finished = write_results(folder, suite, entries, tuned, store, registry, broken, started, report, crew)
     repeats = None if broken or failed else (*notes, describe_stored(len(running), len(running)))
     return replace(finished, sources=_list_sources(suite, registry), repeats=repeats)
 
@@ -165,11 +167,10 @@ def verify_suite(
     """
     registry = read_registry(path, plugins)
     suite, entries = plan_suite(path, registry, seeds)
-    check_name(executor)
-    with _open_results(results / suite.name) as store:
+    with Crew(executor, jobs) as crew, _open_results(results / suite.name) as store:
         chosen = choose(entries, only)
         cells = list_cells(chosen, recall_tuned(chosen, store))
-        return verify_stored(cells, store, registry, progress or Silent(), jobs, executor)
+        return verify_stored(cells, store, registry, progress or Silent(), crew)
 
 
 def explain_stored_cells(folder: Path, glob: str) -> list[str]:

@@ -442,7 +442,7 @@ def test_a_pool_that_breaks_between_two_tasks_is_opened_anew(invoke, tiny, tiny_
     def open_frail(name, jobs, folder):
         return Pool(Frail(), lambda: 1, lambda now: None)
 
-    monkeypatch.setattr("bench_ovp.engine.open_pool", open_frail)
+    monkeypatch.setattr("bench_ovp.crew.open_pool", open_frail)
     told = invoke("suite", "suite.yaml", "--no-report")
     assert told.exit_code == 0, told.output
     pd.testing.assert_frame_equal(frame(tiny.parent / "results/tiny"), frame(tiny_results), check_exact=True)

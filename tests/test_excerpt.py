@@ -56,7 +56,7 @@ def draw(kept: excerpt.Excerpt, entries, monkeypatch, tmp_path) -> dict[str, obj
 
     monkeypatch.setattr("bench_ovp.report.draw_report", draw_report)
     pairs = [(trace.problem, trace.optimizer) for trace, _ in entries]
-    kept.draw(tmp_path, list(list_ranks(pairs, hold_contests(entries))), {}, ())
+    kept.draw(tmp_path, list(list_ranks(pairs, hold_contests(entries))), {}, (), kept.explain())
     return handed
 
 
@@ -104,8 +104,9 @@ def test_one_seed_of_each_pair_is_always_there(entries, monkeypatch, tmp_path):
 def test_of_many_pairs_the_first_are_explained(entries, monkeypatch):
     monkeypatch.setattr(excerpt, "MOST_REASONS", 2)
     kept = fill(entries)
-    assert [reasons.optimizer for reasons in kept._reasons] == [trace.optimizer.label for trace, _ in entries[:2]]
-    for reasons, (_, rates) in zip(kept._reasons, entries, strict=False):
+    explained = kept.explain()
+    assert [reasons.optimizer for reasons in explained] == [trace.optimizer.label for trace, _ in entries[:2]]
+    for reasons, (_, rates) in zip(explained, entries, strict=False):
         assert list(reasons.rates) == list(range(SEEDS))
         assert reasons.rate == rates[reasons.seed]  # with its evidence
         assert all(dataclasses.replace(rates[seed], evidence=()) == dataclasses.replace(law, evidence=())

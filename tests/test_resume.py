@@ -169,14 +169,15 @@ def test_a_suite_goes_on_from_what_is_stored(tmp_path):
     [short] = list_cells(suite, registry)
     [long] = list_cells(replace(suite, horizon=Horizon(iterations=10_000)), registry)
     assert long.key == short.key
+    from bench_ovp.crew import Crew
     from bench_ovp.engine import run_missing
     from bench_ovp.progress import Silent
 
-    with Store(tmp_path) as store:
-        run_missing([short], store, registry, Silent(), executor="serial")
+    with Store(tmp_path) as store, Crew("serial") as crew:
+        run_missing([short], store, registry, Silent(), crew)
         found = store.find_earlier(long, lambda place, spent: True)
         assert {seed: float(stored.run.state["position"]) for seed, stored in found.items()} == {0: 1000, 1: 1000}
-        run_missing([long], store, registry, Silent(), executor="serial")
+        run_missing([long], store, registry, Silent(), crew)
         stored = store.load(long)
     for run in integrate(NEURON, suite.optimizers[0], [0, 1], Horizon(iterations=10_000)).runs:
         same(stored[run.seed].run, run)

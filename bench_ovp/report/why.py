@@ -13,7 +13,7 @@ from .labels import count_decimals, enumerate_words, write_interval, write_law, 
 
 if TYPE_CHECKING:
     from ..rates import Rate
-    from ..rates.explanation import Explanation, Fit, Weighing
+    from ..rates.grounds import Explanation, Fit, Weighing
     from ..reasons import Reasons
 
 HEADINGS = ("model", "says", "weight", "value", "95 %", "from t", "parameters")

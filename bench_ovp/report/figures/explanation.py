@@ -24,7 +24,7 @@ from ..looks import PALETTE
 from ..style import DOUBLE, INK, LAWS, QUIET, WITH_POWERS, despine, is_narrow, say_empty, set_powers, write_power
 
 if TYPE_CHECKING:
-    from ...rates.explanation import Explanation, Fit, Weighing
+    from ...rates.grounds import Explanation, Fit, Weighing
     from ...reasons import Reasons
 
 POINTS = 120  # drawn of a line or of dots
