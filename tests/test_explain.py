@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import drop_runs
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from report_tables import make_suite
 from test_cli import refused
 from test_report import Resources
@@ -25,7 +26,7 @@ from bench_ovp.rates.explanation import explain
 from bench_ovp.reasons import Reasons, choose_seed, find_label
 from bench_ovp.report import artists
 from bench_ovp.report import page as page_of_report
-from bench_ovp.report.chart import compact
+from bench_ovp.report.chart import compact, drawing
 from bench_ovp.report.figures.explanation import (
     draw_explanation,
     raise_powers,
@@ -35,6 +36,7 @@ from bench_ovp.report.figures.explanation import (
     tabulate,
     thin,
 )
+from bench_ovp.report.labels import clip
 from bench_ovp.report.style import COLUMN, DOUBLE, write_power
 from bench_ovp.report.tables import gather
 from bench_ovp.report.why import list_contenders, write_reasons
@@ -229,6 +231,22 @@ def test_many_candidates_are_not_all_named():
 def test_every_law_is_drawn(law, width):
     figure = draw_explanation(reasons_for(CURVES[law], theory_law="power", theory_value=3.0), width)
     assert len(figure.axes) == 4
+
+
+@pytest.mark.parametrize("law", CURVES)
+def test_beside_a_table_of_weights_three_panels_are_a_row(law):
+    with drawing():
+        figure = draw_explanation(reasons_for(CURVES[law], theory_law="power", theory_value=3.0), DOUBLE, clip,
+                                  weights=False)  # fmt: skip
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        boxes = [artist.get_tightbbox(canvas.get_renderer()) for artist in (*figure.axes, *figure.legends)]
+    assert len(boxes) == 4
+    assert "votes for" not in "".join(text.get_text() for text in figure.legends[0].get_texts())
+    for place, box in enumerate(boxes):
+        assert np.all(box.min >= 0)
+        assert np.all(box.max <= figure.bbox.max)
+        assert not any(box.overlaps(other) for other in boxes[:place])
 
 
 @pytest.mark.parametrize("law", ["power", "undecided", "superexponential", "diverged"])

@@ -42,10 +42,10 @@ CAPTION = (
     "loss, with the mean of the leading fits (solid; dotted before the window) and the best "
     "fit that says something else (dashed). (b) Local slopes of the data with 95 % errors; a law is a level line, "
     "and the band is the interval of its value. (c) What the fits leave over: a fit that holds scatters about 0 "
-    "within its window; a rival that leaves the panel is far off. (d) How much weight each model has, coloured "
-    "by the law that it votes for."
+    "within its window; a rival that leaves the panel is far off."
 )
-WIDE, NARROW = 4.5, 7.7  # inches, how high it is
+WEIGHTS = " (d) How much weight each model has, coloured by the law that it votes for."
+WIDE, NARROW, ROW = 4.5, 7.7, 2.3  # inches, how high it is; without weights, three panels are a row
 COLUMNS = ("panel", "series", "time", "value", "low", "high")
 
 
@@ -117,9 +117,12 @@ def raise_powers(text: str) -> str:
 
 
 def sketch(reasons: Reasons) -> bytes:
-    """The figure for the page, a small SVG, drawn fast: its formulas are raised in the SVG and not by mathtext."""
+    """The figure for the page, which has the weights in a table: a small SVG, drawn fast.
+
+    Its formulas are raised in the SVG and not by mathtext.
+    """
     with drawing():
-        svg = compact(render(draw_explanation(reasons, DOUBLE, clip), "svg")).decode()
+        svg = compact(render(draw_explanation(reasons, DOUBLE, clip, weights=False), "svg")).decode()
     return re.sub(r"(?<=>)[^<>]*[\w)]\^-?[\w(][^<>]*(?=</text>)", raise_letters, svg).encode()
 
 
@@ -239,7 +242,7 @@ def draw_residuals(axes: Axes, weighing: Weighing | None) -> None:
     """(c): what both fits leave over, to the scale of the one that won."""
     axes.set_title("(c) left over by the fits, %")
     if weighing is None:
-        say_empty(axes, "nothing was fitted: a plain fact decided")
+        say_empty(axes, "nothing was fitted:\na plain fact decided")
         return
     left, noise = weighing.residual(weighing.fit), 196.0 * weighing.sigma
     within = np.flatnonzero((weighing.time >= 0.999 * weighing.fit.start) & np.isfinite(left))
@@ -289,30 +292,34 @@ def draw_weights(axes: Axes, weighing: Weighing | None, write: Callable[[str], s
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
 
 
-def draw_explanation(reasons: Reasons, width: float, write: Callable[[str], str] | None = None) -> Figure:
-    """The four panels. They are laid out by hand: found automatically, the layout costs as much as the drawing.
+def draw_explanation(
+    reasons: Reasons, width: float, write: Callable[[str], str] | None = None, *, weights: bool = True
+) -> Figure:
+    """The panels. They are laid out by hand: found automatically, the layout costs as much as the drawing.
 
     Args:
         reasons: of the pair.
         width: of the figure, in inches.
         write: how the name of a model is written; as mathtext, if None.
+        weights: whether panel (d) is among them.
     """
     write = write or set_model
     narrow = is_narrow(width)
-    height = NARROW if narrow else WIDE
+    height = (NARROW if narrow else WIDE) if weights else ROW
     figure = Figure(figsize=(width, height))
-    handles = list_handles(reasons, write)
-    columns = 2 if narrow else 4
+    handles = list_handles(reasons, write, weights)
+    long = sum(0.5 + 0.055 * len(handle.get_label()) for handle in handles) > width  # inches of a legend in one row
+    columns = 2 if narrow else 4 if weights or long else 6
     foot = 0.42 + 0.15 * -(-len(handles) // columns)
     figure.subplots_adjust(
         left=0.5 / width, right=1 - 0.2 / width, bottom=foot / height, top=1 - 0.22 / height,
-        hspace=0.42 if narrow else 0.36, wspace=0.2,
+        hspace=0.42 if narrow else 0.36, wspace=0.2 if weights else 0.28,
     )  # fmt: skip
-    a, b, c, d = figure.subplots(*((4, 1) if narrow else (2, 2))).ravel()
+    a, b, c, *d = figure.subplots(*((4, 1) if narrow else (2, 2)) if weights else (1, 3)).ravel()
     despine(figure)
     why = reasons.explanation
     if why is None or not why.time.size:
-        for axes in (a, b, c, d):
+        for axes in (a, b, c, *d):
             say_empty(axes, "no trace was recorded" if axes is a else "")
         return figure
     linear = why.slopes.kind == "rate" and why.rate.law != "diverged"
@@ -320,7 +327,8 @@ def draw_explanation(reasons: Reasons, width: float, write: Callable[[str], str]
     draw_loss(a, why)
     draw_slopes(b, reasons, why)
     draw_residuals(c, weighing)
-    draw_weights(d, weighing, write)
+    for axes in d:
+        draw_weights(axes, weighing, write)
     start = weighing.fit.start if weighing else math.nan
     end = float(why.time[why.read - 1]) if why.read else math.nan
     for axes in (a, b, c):
@@ -347,7 +355,7 @@ def frame_time(why: Explanation, linear: bool) -> tuple[float, float]:
     return why.time[0] / 1.3, last * 1.3
 
 
-def list_handles(reasons: Reasons, write: Callable[[str], str]) -> list[Any]:
+def list_handles(reasons: Reasons, write: Callable[[str], str], weights: bool) -> list[Any]:
     """The legend: what is drawn, in the words of this pair."""
     why = reasons.explanation
     if why is None:
@@ -362,7 +370,7 @@ def list_handles(reasons: Reasons, write: Callable[[str], str]) -> list[Any]:
         if rival := weighing.rival:
             handles.append(Line2D([], [], **RIVAL, label=f"rival: {write(rival.name)}"))
         handles.append(Patch(color=SHADE, label="window"))
-        for law in dict.fromkeys(one.law for one in weighing.contenders[:ROWS]):
+        for law in dict.fromkeys(one.law for one in weighing.contenders[: ROWS * weights]):
             label = f"votes for {'none' if law == 'undecided' else law}"
             handles.append(Patch(facecolor=LAWS[law], edgecolor=QUIET, linewidth=0.4, label=label))
     law = reasons.standing["theory_law"]
@@ -381,7 +389,8 @@ def describe_chart(reasons: Reasons) -> tuple[str, str]:
 def chart_explanation(reasons: Reasons) -> Chart:
     """The chart of one pair; its name is fit for a file."""
     title, alt = describe_chart(reasons)
-    return Chart(slug_pair(reasons), title, CAPTION, alt, tabulate(reasons), partial(draw_explanation, reasons))
+    caption = CAPTION + WEIGHTS
+    return Chart(slug_pair(reasons), title, caption, alt, tabulate(reasons), partial(draw_explanation, reasons))
 
 
 def slug_pair(reasons: Reasons) -> str:
