@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -640,6 +642,27 @@ def test_numbers_do_not_depend_on_the_cores():
     pools: list[dict[str, object]] = []
     drive(look, iterations=2)
     assert {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"} == {1}
+
+
+FIRST = """
+import os, sys
+from threadpoolctl import threadpool_info
+import bench_ovp as ovp
+from bench_ovp.trace import Recorder
+
+assert "scipy.linalg" not in sys.modules
+pools = []
+record = Recorder.record
+Recorder.record = lambda self, *args: (pools.extend(threadpool_info()), record(self, *args))[1]
+ovp.run(ovp.problem("teacher-neuron", n=2, d=3), ovp.optimizer("gradient-descent"), seeds=1, iterations=2)
+print({pool["num_threads"] for pool in pools if pool["user_api"] == "blas"})
+"""
+
+
+def test_numbers_of_the_first_task_of_a_process_do_not_either():
+    """numba brings SciPy's BLAS along; loaded within the task, it would have as many threads as there are cores."""
+    told = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True, timeout=120)
+    assert told.stdout.strip() == "{1}"
 
 
 def test_a_ticking_caller_may_interrupt():

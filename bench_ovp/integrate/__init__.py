@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from functools import cache
 
@@ -46,19 +45,19 @@ def integrate(
     """
     stop = stop or StopRule()
     if isinstance(optimizer.method, DriverMethod):
-        import scipy.linalg  # noqa: F401  # most drivers need it, and its threads must be there to be limited
-
         from .driven import drive as run
     else:
         from .lockstep import step_all as run
     if optimizer.method.clock == "time" and horizon.time is None:
         raise InputError(f"{optimizer.label} is a flow: it obeys a horizon in time; add `time: 1e4`, say")
     # A threaded factorisation rounds differently from a serial one; numbers must not depend on the cores.
-    with _find_pools("scipy.linalg" in sys.modules).limit(limits=1):
+    with _find_pools().limit(limits=1):
         return run(problem, optimizer, list(seeds), horizon, per_decade, stop, watch or Watch(), earlier, portion)
 
 
 @cache
-def _find_pools(scipy: bool) -> ThreadpoolController:
-    """The libraries with threads; `scipy` brings its own, and finding them takes longer than a small cell."""
+def _find_pools() -> ThreadpoolController:
+    """The libraries with threads; finding them takes longer than a small cell."""
+    import scipy.linalg  # noqa: F401  # it brings its own, which numba and drivers use: they must be there by now
+
     return ThreadpoolController()

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import LayoutEngine
+from matplotlib.legend import Legend
+from matplotlib.spines import Spine
 from matplotlib.transforms import Bbox
 
 PAD = 0.042  # inches around each panel and its labels, and around a legend
@@ -42,11 +44,9 @@ class Margins(LayoutEngine):
         room = _Room(panels, pad)
         legends, names = {axes: legend for axes in panels if (legend := axes.get_legend())}, {}
         for axes in panels:
-            if legend := legends.get(axes):
-                legend.set_in_layout(False)
-            room.widen(axes, axes.get_tightbbox(renderer, for_layout_only=True) or axes.bbox)
-            if legend:
-                legend.set_in_layout(True)
+            found = [one for one in axes.get_default_bbox_extra_artists() if not isinstance(one, (Spine, Legend))]
+            box = axes.get_tightbbox(renderer, for_layout_only=True, bbox_extra_artists=found)
+            room.widen(axes, box or axes.bbox)
             (left, _), (_, low) = axes.yaxis.label.get_position(), axes.xaxis.label.get_position()
             names[axes] = left - axes.bbox.x0, low - axes.bbox.y0
         room.leave(fig, foot)
