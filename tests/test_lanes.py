@@ -7,11 +7,11 @@ import pytest
 from numba import njit
 
 from bench_ovp_neuron.coordinates import deviations, to_deviations
-from bench_ovp_neuron.lanes import batch_grad, batch_loss, batch_loss_and_grad, evaluate
-from bench_ovp_neuron.vectors import WIDTH, locate
+from bench_ovp_neuron.lanes import batch_grad, batch_loss, batch_loss_and_grad, evaluate_few, put_both
+from bench_ovp_neuron.vectors import WIDE, WIDTH, locate, narrow, wide
 
 SHAPES = [(1, 2), (2, 2), (2, 3), (1, 3), (3, 2), (4, 5)]  # the first three are compiled for themselves
-GUARD = 4 * WIDTH
+GUARD = 4 * WIDE
 
 
 def batches(n, d, runs):
@@ -23,9 +23,9 @@ def batches(n, d, runs):
 
 @pytest.mark.parametrize(("n", "d"), SHAPES)
 def test_a_run_has_the_same_bits_in_any_batch(n, d):
-    for constants, w in batches(n, d, 2 * WIDTH + 3):
+    for constants, w in batches(n, d, 2 * WIDE + 3):
         losses, grads = batch_loss(constants, w), batch_grad(constants, w)
-        for runs in (*range(1, WIDTH + 2), 2 * WIDTH, 2 * WIDTH + 3):
+        for runs in (*range(1, WIDE + 2), 2 * WIDE - 1, 2 * WIDE, 2 * WIDE + 3):
             part = np.asfortranarray(w[:runs])
             np.testing.assert_array_equal(batch_loss(constants, part), losses[:runs])
             np.testing.assert_array_equal(batch_grad(constants, part), grads[:runs])
@@ -36,13 +36,26 @@ def test_a_run_has_the_same_bits_in_any_batch(n, d):
 
 @njit
 def put_down(constants, w, losses, grads):
-    evaluate(constants, w, locate(losses), locate(grads), True, True)
-    return losses[0] + grads[0]
+    put_both(constants, w, locate(losses), locate(grads))
 
 
-@pytest.mark.parametrize("runs", [1, 3, WIDTH, WIDTH + 1, 2 * WIDTH - 1])
-@pytest.mark.parametrize(("n", "d"), SHAPES)
-def test_nothing_is_written_beyond_the_answer(n, d, runs):
+@njit
+def put_down_few(constants, w, losses, grads):
+    evaluate_few(constants, w, narrow(locate(losses)), narrow(locate(grads)), np.bool_(True), np.bool_(True))
+
+
+@njit
+def put_down_wide(constants, w, losses, grads):
+    evaluate_few(constants, w, wide(locate(losses)), wide(locate(grads)), np.bool_(True), np.bool_(True))
+
+
+@pytest.mark.parametrize("runs", [1, 3, WIDTH, WIDTH + 1, WIDE - 1, WIDE, WIDE + 1])
+@pytest.mark.parametrize(
+    ("n", "d", "put_down"),
+    [(*shape, put_down) for shape in SHAPES]
+    + [(*shape, put) for shape in SHAPES[:3] for put in (put_down_few, put_down_wide)],
+)
+def test_nothing_is_written_beyond_the_answer(n, d, runs, put_down):
     for constants, w in batches(n, d, runs):
         losses, grads = np.full(runs + GUARD, -7.0), np.full(w.size + GUARD, -7.0)
         put_down(constants, w, losses, grads)

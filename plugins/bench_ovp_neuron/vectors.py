@@ -1,16 +1,16 @@
-"""Vectors of runs: numbers of WIDTH runs side by side in one register, as a type that numba knows.
+"""Vectors of runs: numbers of some runs side by side, as a type that numba knows.
 
 Left to the compiler, loops over runs become vector instructions or not, and accumulators go through memory. Here a
-function says what it means: `a = load(x, i)` holds one number of each of WIDTH runs, and `a * b`, `fma(a, b, c)`,
-`root(a)`, `where(a < b, a, b)` work on all of them. The arithmetic is strict IEEE, run by run, so that a run's bits
-depend neither on its neighbours nor on how wide the machine's registers are. Multiply-adds are fused where `fma`
-says so and nowhere else.
+function says what it means: `a = load(x, i)` holds one number of each of 8 or 16 runs, and `a * b`, `fma(a, b, c)`,
+`root(a)`, `where(a < b, a, b)` work on all of them. How many they are is known of the address x. The arithmetic is
+strict IEEE, run by run, so that a run's bits depend neither on its neighbours nor on how wide the machine's registers
+are. Multiply-adds are fused where `fma` says so and nowhere else.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -19,71 +19,119 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-# Numbers side by side: a register of AVX-512, two of AVX2. With 16, 64 runs of n = 2 would take a tenth less time on
-# AVX-512, for chains of operations overlap, but 8 runs of any n, a usual number of seeds, would take twice as long.
-WIDTH = 8
+WIDTH = 8  # numbers side by side: a register of AVX-512, two of AVX2
+# Twice as many let chains of operations overlap. That pays where nearly all is done in registers, and where runs fill
+# them: eight runs, a usual number of seeds, would take twice as long.
+WIDE = 16
 
 # No `fastmath`: a NaN must be seen, and fused operations left to the compiler would depend on what it inlines, which
 # differs between freshly compiled code and code from the cache.
 COMPILED: dict[str, Any] = {"error_model": "numpy", "cache": True}
 INLINED: dict[str, Any] = {**COMPILED, "forceinline": True}
 
-VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
 ALIGNMENT = 8  # of a double: batches come from anywhere
 
 
+class Address(types.Type):
+    """numba's type of a place in memory from where numbers of `width` runs are taken side by side."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(f"Address({width})")
+        self.width = width
+
+
 class Lanes(types.Type):
-    """numba's type of one number for each of WIDTH runs."""
+    """numba's type of one number for each of `width` runs."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(f"Lanes({width})")
+        self.width = width
 
 
 class Choice(types.Type):
-    """numba's type of one truth value for each of WIDTH runs."""
+    """numba's type of one truth value for each of `width` runs."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(f"Choice({width})")
+        self.width = width
 
 
-LANES = Lanes("Lanes")
-CHOICE = Choice("Choice")
+@register_model(Address)
+class AddressModel(models.PrimitiveModel):
+    """A number."""
+
+    def __init__(self, manager: Any, kind: Address) -> None:
+        super().__init__(manager, kind, ir.IntType(64))
 
 
 @register_model(Lanes)
 class LanesModel(models.PrimitiveModel):
     """A vector of doubles."""
 
-    def __init__(self, manager: Any, kind: types.Type) -> None:
-        super().__init__(manager, kind, VECTOR)
+    def __init__(self, manager: Any, kind: Lanes) -> None:
+        super().__init__(manager, kind, ir.VectorType(ir.DoubleType(), kind.width))
 
 
 @register_model(Choice)
 class ChoiceModel(models.PrimitiveModel):
     """A vector of bits."""
 
-    def __init__(self, manager: Any, kind: types.Type) -> None:
-        super().__init__(manager, kind, ir.VectorType(ir.IntType(1), WIDTH))
+    def __init__(self, manager: Any, kind: Choice) -> None:
+        super().__init__(manager, kind, ir.VectorType(ir.IntType(1), kind.width))
+
+
+@intrinsic
+def narrow(context, address):
+    """An address from where WIDTH numbers are taken at a time."""
+    return Address(WIDTH)(address), _take_first
+
+
+@intrinsic
+def wide(context, address):
+    """An address from where WIDE numbers are taken at a time."""
+    return Address(WIDE)(address), _take_first
+
+
+@intrinsic
+def alike(context, address, other):
+    """An address from where as many numbers are taken at a time as from another."""
+    return other(address, other), _take_first
+
+
+@intrinsic
+def width(context, address):
+    """How many numbers are taken at a time."""
+
+    def generate(context, builder, signature, values):
+        return ir.Constant(ir.IntType(64), signature.args[0].width)
+
+    return types.intp(address), generate
 
 
 @intrinsic
 def load(context, address, index):
-    """WIDTH numbers from `index` on behind the address of an array's data; nothing is checked.
+    """The numbers from `index` on behind the address of an array's data; nothing is checked.
 
     An address, not the array: numba counts references to an array that is handed on, at the cost of a pair of neurons.
     Who takes the address keeps the array.
     """
 
     def generate(context, builder, signature, values):
-        return builder.load(_point(builder, *values), align=ALIGNMENT)
+        return builder.load(_point(builder, *values, address.width), align=ALIGNMENT)
 
-    return LANES(types.intp, types.intp), generate
+    return Lanes(address.width)(address, types.intp), generate
 
 
 @intrinsic
 def store(context, address, index, lanes):
-    """Put WIDTH numbers from `index` on behind an address; nothing is checked."""
+    """Put numbers from `index` on behind an address; nothing is checked."""
 
     def generate(context, builder, signature, values):
-        address, index, lanes = values
-        builder.store(lanes, _point(builder, address, index), align=ALIGNMENT)
+        place, index, numbers = values
+        builder.store(numbers, _point(builder, place, index, address.width), align=ALIGNMENT)
         return context.get_dummy_value()
 
-    return types.void(types.intp, types.intp, LANES), generate
+    return types.void(address, types.intp, Lanes(address.width)), generate
 
 
 @intrinsic
@@ -93,7 +141,7 @@ def get(context, address, index):
     def generate(context, builder, signature, values):
         return builder.load(_place(builder, *values))
 
-    return types.float64(types.intp, types.intp), generate
+    return types.float64(address, types.intp), generate
 
 
 @intrinsic
@@ -101,11 +149,11 @@ def put(context, address, index, number):
     """Put one number behind an address."""
 
     def generate(context, builder, signature, values):
-        address, index, number = values
-        builder.store(number, _place(builder, address, index))
+        place, index, number = values
+        builder.store(number, _place(builder, place, index))
         return context.get_dummy_value()
 
-    return types.void(types.intp, types.intp, types.float64), generate
+    return types.void(address, types.intp, types.float64), generate
 
 
 @intrinsic
@@ -115,7 +163,7 @@ def pick(context, lanes, lane):
     def generate(context, builder, signature, values):
         return builder.extract_element(*values)
 
-    return types.float64(LANES, types.intp), generate
+    return types.float64(lanes, types.intp), generate
 
 
 @intrinsic
@@ -130,24 +178,27 @@ def locate(context, array):
 
 
 @intrinsic
-def spread(context, number):
-    """The same number for each run."""
+def spread(context, address, number):
+    """The same number for each of the runs that an address takes at a time."""
 
     def generate(context, builder, signature, values):
-        return _spread(context, builder, values[0], signature.args[0])
+        return _spread(context, builder, values[1], signature.args[1], address.width)
 
-    return LANES(number), generate
+    return Lanes(address.width)(address, number), generate
 
 
 @intrinsic
 def fma(context, a, b, c):
     """a·b + c with one rounding."""
 
-    def generate(context, builder, signature, values):
-        lifted = [_spread(context, builder, value, kind) for value, kind in zip(values, signature.args, strict=True)]
-        return _call(builder, "fma", lifted)
+    count = _find_width((a, b, c))
 
-    return LANES(a, b, c), generate
+    def generate(context, builder, signature, values):
+        kinds = signature.args
+        lifted = [_spread(context, builder, value, kind, count) for value, kind in zip(values, kinds, strict=True)]
+        return _call(builder, "fma", lifted, count)
+
+    return Lanes(count)(a, b, c), generate
 
 
 @intrinsic
@@ -155,9 +206,9 @@ def root(context, lanes):
     """The square root."""
 
     def generate(context, builder, signature, values):
-        return _call(builder, "sqrt", list(values))
+        return _call(builder, "sqrt", list(values), lanes.width)
 
-    return LANES(LANES), generate
+    return lanes(lanes), generate
 
 
 @intrinsic
@@ -165,9 +216,9 @@ def magnitude(context, lanes):
     """The absolute value."""
 
     def generate(context, builder, signature, values):
-        return _call(builder, "fabs", list(values))
+        return _call(builder, "fabs", list(values), lanes.width)
 
-    return LANES(LANES), generate
+    return lanes(lanes), generate
 
 
 @intrinsic
@@ -176,10 +227,12 @@ def where(context, choice, a, b):
 
     def generate(context, builder, signature, values):
         kinds = signature.args[1:]
-        a, b = (_spread(context, builder, value, kind) for value, kind in zip(values[1:], kinds, strict=True))
-        return builder.select(values[0], a, b)
+        one, other = (
+            _spread(context, builder, value, kind, choice.width) for value, kind in zip(values[1:], kinds, strict=True)
+        )
+        return builder.select(values[0], one, other)
 
-    return LANES(CHOICE, a, b), generate
+    return Lanes(choice.width)(choice, a, b), generate
 
 
 @intrinsic
@@ -187,72 +240,88 @@ def any_of(context, choice):
     """Whether it holds for some run."""
 
     def generate(context, builder, signature, values):
-        bits = builder.bitcast(values[0], ir.IntType(WIDTH))
+        bits = builder.bitcast(values[0], ir.IntType(choice.width))
         return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
 
-    return types.boolean(CHOICE), generate
+    return types.boolean(choice), generate
 
 
 @intrinsic
-def lanes_before(context, count):
-    """True for the first `count` runs."""
+def lanes_before(context, address, count):
+    """True for the first `count` of the runs that an address takes at a time."""
 
     def generate(context, builder, signature, values):
-        numbers = ir.Constant(ir.VectorType(ir.IntType(64), WIDTH), list(range(WIDTH)))
-        return builder.icmp_signed("<", numbers, _repeat(builder, values[0]))
+        lanes = address.width
+        numbers = ir.Constant(ir.VectorType(ir.IntType(64), lanes), list(range(lanes)))
+        return builder.icmp_signed("<", numbers, _repeat(builder, values[1], lanes))
 
-    return CHOICE(types.intp), generate
+    return Choice(address.width)(address, types.intp), generate
 
 
-def _define(symbol: Any, emit: Callable[..., Any], result: types.Type) -> None:
+def _define(symbol: Any, emit: Callable[..., Any], result: type[Lanes | Choice]) -> None:
     """Teach numba a binary operator between lanes, and between lanes and a number."""
 
     class Template(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
-            known = all(kind == LANES or isinstance(kind, types.Number) for kind in args)
-            return signature(result, *args) if known and LANES in args else None
+            known = all(isinstance(kind, Lanes | types.Number) for kind in args)
+            count = _find_width(args)
+            return signature(result(count), *args) if known and count else None
 
     infer_global(symbol)(Template)
 
     def generate(context, builder, signature, values):
         kinds = signature.args
-        return emit(builder, *(_spread(context, builder, v, kind) for v, kind in zip(values, kinds, strict=True)))
+        count = _find_width(kinds)
+        return emit(
+            builder, *(_spread(context, builder, v, kind, count) for v, kind in zip(values, kinds, strict=True))
+        )
 
     for pair in ((Lanes, Lanes), (Lanes, types.Number), (types.Number, Lanes)):
         lower_builtin(symbol, *pair)(generate)
 
 
-_define(operator.add, lambda builder, a, b: builder.fadd(a, b), LANES)
-_define(operator.sub, lambda builder, a, b: builder.fsub(a, b), LANES)
-_define(operator.mul, lambda builder, a, b: builder.fmul(a, b), LANES)
-_define(operator.truediv, lambda builder, a, b: builder.fdiv(a, b), LANES)
-_define(operator.lt, lambda builder, a, b: builder.fcmp_ordered("<", a, b), CHOICE)
-_define(operator.gt, lambda builder, a, b: builder.fcmp_ordered(">", a, b), CHOICE)
+_define(operator.add, lambda builder, a, b: builder.fadd(a, b), Lanes)
+_define(operator.sub, lambda builder, a, b: builder.fsub(a, b), Lanes)
+_define(operator.mul, lambda builder, a, b: builder.fmul(a, b), Lanes)
+_define(operator.truediv, lambda builder, a, b: builder.fdiv(a, b), Lanes)
+_define(operator.lt, lambda builder, a, b: builder.fcmp_ordered("<", a, b), Choice)
+_define(operator.gt, lambda builder, a, b: builder.fcmp_ordered(">", a, b), Choice)
+
+
+def _find_width(kinds: Sequence[types.Type]) -> int:
+    """How many runs the lanes among some types are of; 0 where there are none, or where they differ."""
+    found = {kind.width for kind in kinds if isinstance(kind, Lanes)}
+    return found.pop() if len(found) == 1 else 0
+
+
+def _take_first(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    return values[0]
 
 
 def _place(builder: Any, address: Any, index: Any) -> Any:
     return builder.gep(builder.inttoptr(address, ir.DoubleType().as_pointer()), [index])
 
 
-def _point(builder: Any, address: Any, index: Any) -> Any:
-    return builder.bitcast(_place(builder, address, index), VECTOR.as_pointer())
+def _point(builder: Any, address: Any, index: Any, count: int) -> Any:
+    return builder.bitcast(_place(builder, address, index), ir.VectorType(ir.DoubleType(), count).as_pointer())
 
 
-def _spread(context: Any, builder: Any, value: Any, kind: types.Type) -> Any:
+def _spread(context: Any, builder: Any, value: Any, kind: types.Type, count: int) -> Any:
     """Lanes as they are, a number in every lane."""
-    if kind == LANES:
+    if isinstance(kind, Lanes):
         return value
-    return _repeat(builder, context.cast(builder, value, kind, types.float64))
+    return _repeat(builder, context.cast(builder, value, kind, types.float64), count)
 
 
-def _repeat(builder: Any, value: Any) -> Any:
+def _repeat(builder: Any, value: Any, count: int) -> Any:
     """A number of whatever type in every lane."""
-    nothing = ir.Constant(ir.VectorType(value.type, WIDTH), ir.Undefined)
+    nothing = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
     single = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
-    first = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+    first = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
     return builder.shuffle_vector(single, nothing, first)
 
 
-def _call(builder: Any, name: str, values: list[Any]) -> Any:
-    shape = ir.FunctionType(VECTOR, [VECTOR] * len(values))
-    return builder.call(cgutils.get_or_insert_function(builder.module, shape, f"llvm.{name}.v{WIDTH}f64"), values)
+def _call(builder: Any, name: str, values: list[Any], count: int) -> Any:
+    vector = ir.VectorType(ir.DoubleType(), count)
+    shape = ir.FunctionType(vector, [vector] * len(values))
+    return builder.call(cgutils.get_or_insert_function(builder.module, shape, f"llvm.{name}.v{count}f64"), values)
