@@ -415,6 +415,7 @@ def test_the_ranking_leads_to_the_reasons():
     assert all(source.startswith("data:image/") for source in page.fetched)
     assert len(page.alts) == page.tags.count("figure") == page.tags.count("figcaption")
     assert page.tags.count("script") == 1
+    assert any(alt.startswith("Loss, local slopes and residuals of the models") for alt in page.alts)  # no panel (d)
     assert "&lt;other-0&gt;" in text
     section = text.partition('<section id="why">')[2]
     assert section.count("<details>") == 2

@@ -20,8 +20,6 @@ from .task import Missing
 FOLDER = Path(__file__).resolve().parent
 SUITE = FOLDER / "suite.yaml"
 BENCHMARK = FOLDER / "benchopt_neuron"
-# All keep their compiled Python, whatever this shell says.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 COLD_NUMPY, WARM_NUMPY = "benchopt, NumPy, cold", "benchopt, NumPy, second run"
 COLD_NUMBA, WARM_NUMBA = "benchopt, numba, cold", "benchopt, numba, second run"
 BARE, BARE_AGAIN = "bench-ovp, no report", "bench-ovp, no report, second run"
@@ -60,8 +58,10 @@ class Process(NamedTuple):
     def seconds(self) -> float:
         """How long it takes; RuntimeError, with what it said last, if it fails."""
         self.forget()
+        # All keep their compiled Python, whatever this shell says, and the one thread that they are bound to by now.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         began = time.perf_counter()
-        done = subprocess.run(self.command, cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True)
+        done = subprocess.run(self.command, cwd=self.folder, env=environment, capture_output=True, text=True)
         spent = time.perf_counter() - began
         if done.returncode:
             raise RuntimeError(

@@ -145,7 +145,7 @@ def list_reasons(reasons: Sequence[Reasons], sketches: Sequence[bytes | None], s
     """Why each pair has its law: sentences, evidence, and the figure or, for many pairs, the command that draws it."""
     rows = []
     for place, (pair, svg) in enumerate(zip(reasons, sketches, strict=True), start=1):
-        chart = describe_chart(pair)
+        chart = describe_chart(pair, weights=False)
         told = "bench-ovp", "explain", f"results/{suite}", pair.problem, pair.optimizer
         rows.append(
             {

@@ -379,11 +379,11 @@ def list_handles(reasons: Reasons, write: Callable[[str], str], weights: bool) -
     return handles
 
 
-def describe_chart(reasons: Reasons) -> tuple[str, str]:
-    """The title of a pair's chart, and what is seen in it."""
+def describe_chart(reasons: Reasons, *, weights: bool = True) -> tuple[str, str]:
+    """The title of a pair's chart, and what is seen in it, with or without panel (d)."""
     pair, law = f"{reasons.problem} x {reasons.optimizer}", reasons.rate.law
-    seen = f"Loss, local slopes, residuals and weights of the models behind the verdict {law} on {pair}."
-    return f"Why {law}: {pair}, seed {reasons.seed}", seen
+    parts = "Loss, local slopes, residuals and weights" if weights else "Loss, local slopes and residuals"
+    return f"Why {law}: {pair}, seed {reasons.seed}", f"{parts} of the models behind the verdict {law} on {pair}."
 
 
 def chart_explanation(reasons: Reasons) -> Chart:
